@@ -1,0 +1,479 @@
+//! The command handler: the one path from a command to stored events.
+//!
+//! Load the streams, fold them, decide, append; on a conflict begin again, unless the caller said
+//! which version it saw. A request that the log knows gets its first answer.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::actor::Actor;
+use crate::aggregate::{
+    Aggregate, Decoded, Fact, Occasion, Rejected, RejectionKind, UnknownEvent, encode, fold,
+};
+use crate::chain::Hash;
+use crate::envelope::{Body, Envelope, EnvelopeError, Recorded};
+use crate::ids::{Position, ScopedId, StreamId, Version};
+use crate::log::{Append, AppendError, Durability, EventLog, ReadError, Write};
+use crate::order::HybridClock;
+
+/// A request id is remembered this long; an older one is refused by its own time.
+const REQUEST_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far a caller's clock may run ahead of ours.
+const CALLER_DRIFT: SignedDuration = SignedDuration::from_mins(5);
+/// Beyond this many lost races in a row something is wrong with the caller, not with the luck.
+const MOST_ATTEMPTS: usize = 16;
+
+/// Everything a command brings along besides itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestContext {
+    /// UUID v7 from people, v5 from policies.
+    pub id: Uuid,
+    /// Keyed digest of the request's content.
+    pub digest: Hash,
+    pub actor: Actor,
+    pub on_behalf_of: Option<String>,
+    /// The version the caller saw; if the stream has moved on, the command is aborted.
+    pub etag: Option<Version>,
+    /// Decide only, store nothing.
+    pub validate_only: bool,
+    /// When it happened, as the caller says; now, if it does not say.
+    pub occurred_at: Option<Timestamp>,
+    /// The case, for streams that begin here; the others know theirs.
+    pub case: Option<ScopedId>,
+    /// The event that caused this, for policies; a person's cause is the request.
+    pub cause: Option<Uuid>,
+    pub traceparent: Option<String>,
+}
+
+/// A command for one stream, ready to be decided against whatever is stored there.
+#[derive(Clone)]
+pub struct Step {
+    stream: StreamId,
+    decide: Arc<Decide>,
+}
+
+type Decide =
+    dyn Fn(&[Recorded], &Occasion) -> Result<Vec<Decided>, CommandError> + Send + Sync + 'static;
+
+struct Decided {
+    event: Decoded,
+    schema: u16,
+    rules_version: Option<String>,
+}
+
+impl Step {
+    pub fn of<A: Aggregate>(id: ScopedId, command: A::Command) -> Self {
+        Self {
+            stream: StreamId::new(A::KIND, id),
+            decide: Arc::new(move |history, on| {
+                let state: A = fold(history)?;
+                let events = state.decide(&command, on).map_err(Rejected::from)?;
+                Ok(events.iter().map(decided::<A>).collect())
+            }),
+        }
+    }
+
+    /// Takes down that a policy did not act on an event, so that a later rebuild does not either.
+    pub fn policy_note(id: ScopedId, name: &'static str, data: Value) -> Self {
+        Self {
+            stream: StreamId::new("policy", id),
+            decide: Arc::new(move |_, _| {
+                let event = Decoded {
+                    name: name.to_owned(),
+                    data: data.clone(),
+                };
+                Ok(vec![Decided {
+                    event,
+                    schema: 1,
+                    rules_version: None,
+                }])
+            }),
+        }
+    }
+
+    pub fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+}
+
+fn decided<A: Aggregate>(event: &A::Event) -> Decided {
+    let encoded = encode(event);
+    Decided {
+        schema: A::schema(&encoded.name),
+        event: encoded,
+        rules_version: event.rules_version().map(str::to_owned),
+    }
+}
+
+/// What a command led to; the same for the first time and for every repeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The stream of the first step, and its version after the command.
+    pub stream: StreamId,
+    pub version: Version,
+    pub case: Option<ScopedId>,
+    pub events: Vec<EventRef>,
+    /// The last position written; what a reader waits for to see this command's effect.
+    pub position: Position,
+    pub durability: Durability,
+    /// The log knew the request: nothing was written now.
+    pub repeated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRef {
+    pub id: Uuid,
+    pub event_type: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The rules say no; nothing is stored.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// Somebody else was first.
+    #[error("{stream} is at version {actual}, not {expected}")]
+    Conflict {
+        stream: StreamId,
+        expected: Version,
+        actual: Version,
+    },
+    #[error(transparent)]
+    Append(AppendError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Unknown(#[from] UnknownEvent),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}
+
+/// Takes the commands of one service of one region.
+#[derive(Clone)]
+pub struct CommandHandler {
+    log: Arc<dyn EventLog>,
+    clock: Arc<HybridClock>,
+}
+
+impl CommandHandler {
+    pub fn new(log: Arc<dyn EventLog>, clock: Arc<HybridClock>) -> Self {
+        Self { log, clock }
+    }
+
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        &self.log
+    }
+
+    pub fn clock(&self) -> &Arc<HybridClock> {
+        &self.clock
+    }
+
+    /// Decides one command for one aggregate and stores what it leads to.
+    ///
+    /// # Errors
+    /// [`CommandError`]; unless the log itself failed, nothing was stored.
+    pub async fn handle<A: Aggregate>(
+        &self,
+        id: ScopedId,
+        command: A::Command,
+        request: &RequestContext,
+    ) -> Result<Answer, CommandError> {
+        self.handle_all(&[Step::of::<A>(id, command)], request)
+            .await
+    }
+
+    /// Decides commands for several streams of this log and stores them together or not at all.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub async fn handle_all(
+        &self,
+        steps: &[Step],
+        request: &RequestContext,
+    ) -> Result<Answer, CommandError> {
+        let on = self.occasion(request)?;
+        let mut attempt = 1;
+        loop {
+            if let Some(first_answer) = self.first_answer(steps, request).await? {
+                return Ok(first_answer);
+            }
+            let decided = self.decide(steps, request, &on).await?;
+            if request.validate_only {
+                return Ok(self.answer(decided, None));
+            }
+            let append = Append {
+                request: request.id,
+                writes: decided.writes.clone(),
+            };
+            match self.log.append(append).await {
+                Ok(appended) => {
+                    return Ok(self.answer(decided, Some((appended.last, appended.durability))));
+                }
+                Err(AppendError::RequestKnown(_)) => {}
+                Err(AppendError::Conflict {
+                    stream,
+                    expected,
+                    actual,
+                }) => {
+                    if request.etag.is_some() || attempt == MOST_ATTEMPTS {
+                        return Err(CommandError::Conflict {
+                            stream,
+                            expected,
+                            actual,
+                        });
+                    }
+                }
+                Err(error) => return Err(CommandError::Append(error)),
+            }
+            attempt += 1;
+        }
+    }
+
+    fn occasion(&self, request: &RequestContext) -> Result<Occasion, CommandError> {
+        let now = self.clock.now();
+        check_request_id(request, now)?;
+        if !request.actor.is_complete() {
+            return Err(
+                EnvelopeError::Incomplete("an acting person, organization and role").into(),
+            );
+        }
+        let occurred_at = request.occurred_at.unwrap_or(now);
+        if occurred_at > now + CALLER_DRIFT {
+            return Err(refused(
+                "occurred_at",
+                "OCCURRED_IN_FUTURE",
+                "it cannot have occurred in the future",
+                "发生时间不能晚于现在",
+            ));
+        }
+        Ok(Occasion {
+            actor: request.actor.clone(),
+            now,
+            occurred_at: occurred_at.min(now),
+        })
+    }
+
+    async fn first_answer(
+        &self,
+        steps: &[Step],
+        request: &RequestContext,
+    ) -> Result<Option<Answer>, CommandError> {
+        let known = self.log.find_request(request.id).await?;
+        let (Some(first), Some(last)) = (known.first(), known.last()) else {
+            return Ok(None);
+        };
+        if first.envelope.requestdigest != request.digest {
+            return Err(CommandError::Rejected(Rejected {
+                kind: RejectionKind::AlreadyExists,
+                reason: "REQUEST_ID_REUSED",
+                en: "this request id was used for another request".to_owned(),
+                zh: "此请求编号已用于另一请求".to_owned(),
+                field: Some("request_id"),
+                allowed: Vec::new(),
+            }));
+        }
+        let stream = steps.first().map_or(&first.envelope.subject, Step::stream);
+        let version = known
+            .iter()
+            .rev()
+            .find(|event| event.envelope.subject == *stream);
+        Ok(Some(Answer {
+            stream: stream.clone(),
+            version: version.map_or(Version(0), |event| event.envelope.version),
+            case: first.envelope.caseid,
+            events: known
+                .iter()
+                .map(|event| event_ref(&event.envelope))
+                .collect(),
+            position: last.position,
+            durability: Durability::Local,
+            repeated: true,
+        }))
+    }
+
+    async fn decide(
+        &self,
+        steps: &[Step],
+        request: &RequestContext,
+        on: &Occasion,
+    ) -> Result<DecidedAll, CommandError> {
+        let mut all = DecidedAll::default();
+        for (index, step) in steps.iter().enumerate() {
+            let history = self.log.read(&step.stream, Version(1)).await?;
+            let version = history
+                .last()
+                .map_or(Version(0), |last| last.envelope.version);
+            if let (0, Some(expected)) = (index, request.etag)
+                && expected != version
+            {
+                let stream = step.stream.clone();
+                return Err(CommandError::Conflict {
+                    stream,
+                    expected,
+                    actual: version,
+                });
+            }
+            let case = case_of(&history, request)?;
+            let mut write = Write {
+                stream: step.stream.clone(),
+                expected: version,
+                events: vec![],
+            };
+            let mut at = version;
+            for decided in (step.decide)(&history, on)? {
+                at = at.next();
+                let envelope = self.envelope(decided, &step.stream, at, case, request, on);
+                write.events.push(Body::seal(&envelope)?);
+                all.envelopes.push(envelope);
+            }
+            all.versions.push((step.stream.clone(), at));
+            all.case = all.case.or(case);
+            if !write.events.is_empty() {
+                all.writes.push(write);
+            }
+        }
+        Ok(all)
+    }
+
+    fn envelope(
+        &self,
+        decided: Decided,
+        stream: &StreamId,
+        version: Version,
+        case: Option<ScopedId>,
+        request: &RequestContext,
+        on: &Occasion,
+    ) -> Envelope {
+        let log = self.log.id();
+        let event_type = format!("{}.{}", log.context, decided.event.name);
+        Envelope {
+            specversion: "1.0".to_owned(),
+            id: Uuid::new_v7(uuid_time(on.now)),
+            source: format!("/{}/{}", log.region, log.context),
+            dataschema: format!("urn:liandong:{event_type}:{}", decided.schema),
+            datacontenttype: "application/json".to_owned(),
+            event_type,
+            subject: stream.clone(),
+            region: log.region,
+            context: log.context.clone(),
+            caseid: case,
+            version,
+            time: on.occurred_at,
+            recordedtime: on.now,
+            order: self.clock.tick(),
+            actor: on.actor.clone(),
+            onbehalfof: request.on_behalf_of.clone(),
+            requestid: request.id,
+            requestdigest: request.digest,
+            correlationid: case.map_or(request.id, |case| case.uuid),
+            causationid: request.cause.unwrap_or(request.id),
+            rulesversion: decided.rules_version,
+            traceparent: request.traceparent.clone(),
+            data: decided.event.data,
+        }
+    }
+
+    fn answer(&self, decided: DecidedAll, stored: Option<(Position, Durability)>) -> Answer {
+        let (stream, version) = decided
+            .versions
+            .into_iter()
+            .next()
+            .expect("a command has at least one step");
+        let (position, durability) =
+            stored.unwrap_or((self.log.head().position, Durability::Local));
+        Answer {
+            stream,
+            version,
+            case: decided.case,
+            events: decided.envelopes.iter().map(event_ref).collect(),
+            position,
+            durability,
+            repeated: false,
+        }
+    }
+}
+
+#[derive(Default)]
+struct DecidedAll {
+    writes: Vec<Write>,
+    envelopes: Vec<Envelope>,
+    versions: Vec<(StreamId, Version)>,
+    case: Option<ScopedId>,
+}
+
+fn event_ref(envelope: &Envelope) -> EventRef {
+    EventRef {
+        id: envelope.id,
+        event_type: envelope.event_type.clone(),
+    }
+}
+
+/// A stream's case never changes; a stream that begins takes the request's.
+fn case_of(
+    history: &[Recorded],
+    request: &RequestContext,
+) -> Result<Option<ScopedId>, CommandError> {
+    let Some(first) = history.first() else {
+        return Ok(request.case);
+    };
+    match (first.envelope.caseid, request.case) {
+        (Some(stored), Some(claimed)) if stored != claimed => Err(refused(
+            "case_id",
+            "OTHER_CASE",
+            "this belongs to another case",
+            "此记录属于另一个案",
+        )),
+        (stored, _) => Ok(stored),
+    }
+}
+
+fn check_request_id(request: &RequestContext, now: Timestamp) -> Result<(), CommandError> {
+    match (request.id.get_version_num(), &request.actor) {
+        (5, Actor::System { .. }) => Ok(()),
+        (7, _) => check_request_age(request.id, now),
+        _ => Err(refused(
+            "request_id",
+            "REQUEST_ID_INVALID",
+            "the request id must be a UUID of version 7",
+            "请求编号必须是第 7 版 UUID",
+        )),
+    }
+}
+
+fn check_request_age(id: Uuid, now: Timestamp) -> Result<(), CommandError> {
+    let (seconds, _) = id.get_timestamp().expect("a v7 UUID has a time").to_unix();
+    let made_at = i64::try_from(seconds)
+        .ok()
+        .and_then(|second| Timestamp::from_second(second).ok())
+        .unwrap_or(Timestamp::MAX);
+    let age = now.duration_since(made_at);
+    if age > REQUEST_AGE || age < -CALLER_DRIFT {
+        return Err(refused(
+            "request_id",
+            "REQUEST_ID_TOO_OLD",
+            "the request id must have been made within the last 7 days, by a clock that is right",
+            "请求编号须在最近 7 天内、由准确的时钟生成",
+        ));
+    }
+    Ok(())
+}
+
+fn refused(field: &'static str, reason: &'static str, en: &str, zh: &str) -> CommandError {
+    CommandError::Rejected(Rejected {
+        kind: RejectionKind::Invalid,
+        reason,
+        en: en.to_owned(),
+        zh: zh.to_owned(),
+        field: Some(field),
+        allowed: Vec::new(),
+    })
+}
+
+fn uuid_time(now: Timestamp) -> uuid::Timestamp {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+    uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)
+}

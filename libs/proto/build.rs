@@ -1,0 +1,100 @@
+//! Compiles /proto into Rust, and says of every request and response whether it is a command's.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use prost::Message;
+use prost_types::{DescriptorProto, FileDescriptorSet};
+
+const META: &str = ".liandong.type.v1.CommandMeta";
+const RESULT: &str = ".liandong.type.v1.CommandResult";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let root = Path::new("../../proto");
+    println!("cargo:rerun-if-changed={}", root.display());
+    let mut files = Vec::new();
+    find_protos(&root.join("liandong"), &mut files)?;
+    files.sort();
+
+    let set = protox::compile(&files, [root])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), set.encode_to_vec())?;
+    fs::write(out.join("commands.rs"), command_impls(&set)?)?;
+    fs::write(out.join("modules.rs"), modules(&set)?)?;
+    tonic_prost_build::configure().compile_fds(set)?;
+    Ok(())
+}
+
+fn find_protos(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find_protos(&path, found)?;
+        } else if path.extension().is_some_and(|end| end == "proto") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// `pub mod intake { pub mod v1 { tonic::include_proto!("liandong.intake.v1"); } }`, for each package.
+fn modules(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
+    let mut packages: Vec<&str> = set
+        .file
+        .iter()
+        .map(prost_types::FileDescriptorProto::package)
+        .collect();
+    packages.retain(|package| package.starts_with("liandong."));
+    packages.sort_unstable();
+    packages.dedup();
+    let mut code = String::new();
+    for package in packages {
+        let context = context(package);
+        writeln!(
+            code,
+            "/// Package `{package}`.\npub mod {context} {{ pub mod v1 {{ tonic::include_proto!(\"{package}\"); }} }}"
+        )?;
+    }
+    Ok(code)
+}
+
+/// Every message with a `CommandMeta` is a command's request; with a `CommandResult`, its response.
+fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
+    let mut code = String::new();
+    for file in &set.file {
+        for message in &file.message_type {
+            let path = format!("crate::{}::v1::{}", context(file.package()), message.name());
+            if has_field(message, "meta", META) {
+                writeln!(
+                    code,
+                    "impl crate::CommandRequest for {path} {{\n    const NAME: &'static str = \"{}.{}\";\n    fn meta(&self) -> Option<&crate::r#type::v1::CommandMeta> {{ self.meta.as_ref() }}\n    fn take_meta(&mut self) -> Option<crate::r#type::v1::CommandMeta> {{ self.meta.take() }}\n}}",
+                    file.package(),
+                    message.name(),
+                )?;
+            }
+            if has_field(message, "result", RESULT) {
+                writeln!(
+                    code,
+                    "impl From<crate::r#type::v1::CommandResult> for {path} {{\n    fn from(result: crate::r#type::v1::CommandResult) -> Self {{ Self {{ result: Some(result) }} }}\n}}",
+                )?;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn has_field(message: &DescriptorProto, name: &str, of: &str) -> bool {
+    message
+        .field
+        .iter()
+        .any(|field| field.name() == name && field.type_name() == of)
+}
+
+/// `liandong.intake.v1` -> `intake`; `type` is a keyword.
+fn context(package: &str) -> &str {
+    match package.split('.').nth(1) {
+        Some("type") => "r#type",
+        other => other.unwrap_or(package),
+    }
+}

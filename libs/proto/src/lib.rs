@@ -1,0 +1,20 @@
+//! The gRPC contract in Rust, generated from /proto; and what all commands have in common.
+
+// Generated code is written for another taste than ours.
+#![allow(clippy::all, clippy::pedantic)]
+
+include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+include!(concat!(env!("OUT_DIR"), "/commands.rs"));
+
+/// All of /proto as an encoded `FileDescriptorSet`, for server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// A request that commands something: it carries a [`r#type::v1::CommandMeta`].
+pub trait CommandRequest: prost::Message + Clone {
+    /// The full name of the message: two commands with the same fields are still two commands.
+    const NAME: &'static str;
+
+    fn meta(&self) -> Option<&r#type::v1::CommandMeta>;
+
+    fn take_meta(&mut self) -> Option<r#type::v1::CommandMeta>;
+}
