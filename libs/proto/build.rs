@@ -7,8 +7,8 @@ use std::{env, fs};
 use prost::Message;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 
-const META: &str = ".liandong.type.v1.CommandMeta";
-const RESULT: &str = ".liandong.type.v1.CommandResult";
+const META: &str = ".liandong.types.v1.CommandMeta";
+const RESULT: &str = ".liandong.types.v1.CommandResult";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new("../../proto");
@@ -68,7 +68,7 @@ fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
             if has_field(message, "meta", META) {
                 writeln!(
                     code,
-                    "impl crate::CommandRequest for {path} {{\n    const NAME: &'static str = \"{}.{}\";\n    fn meta(&self) -> Option<&crate::r#type::v1::CommandMeta> {{ self.meta.as_ref() }}\n    fn take_meta(&mut self) -> Option<crate::r#type::v1::CommandMeta> {{ self.meta.take() }}\n}}",
+                    "impl crate::CommandRequest for {path} {{\n    const NAME: &'static str = \"{}.{}\";\n    fn meta(&self) -> Option<&crate::types::v1::CommandMeta> {{ self.meta.as_ref() }}\n    fn take_meta(&mut self) -> Option<crate::types::v1::CommandMeta> {{ self.meta.take() }}\n}}",
                     file.package(),
                     message.name(),
                 )?;
@@ -76,7 +76,7 @@ fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
             if has_field(message, "result", RESULT) {
                 writeln!(
                     code,
-                    "impl From<crate::r#type::v1::CommandResult> for {path} {{\n    fn from(result: crate::r#type::v1::CommandResult) -> Self {{ Self {{ result: Some(result) }} }}\n}}",
+                    "impl From<crate::types::v1::CommandResult> for {path} {{\n    fn from(result: crate::types::v1::CommandResult) -> Self {{ Self {{ result: Some(result) }} }}\n}}",
                 )?;
             }
         }
@@ -91,10 +91,7 @@ fn has_field(message: &DescriptorProto, name: &str, of: &str) -> bool {
         .any(|field| field.name() == name && field.type_name() == of)
 }
 
-/// `liandong.intake.v1` -> `intake`; `type` is a keyword.
+/// `liandong.intake.v1` -> `intake`.
 fn context(package: &str) -> &str {
-    match package.split('.').nth(1) {
-        Some("type") => "r#type",
-        other => other.unwrap_or(package),
-    }
+    package.split('.').nth(1).unwrap_or(package)
 }

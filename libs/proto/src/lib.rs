@@ -9,12 +9,12 @@ include!(concat!(env!("OUT_DIR"), "/commands.rs"));
 /// All of /proto as an encoded `FileDescriptorSet`, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
-/// A request that commands something: it carries a [`r#type::v1::CommandMeta`].
+/// A request that commands something: it carries a [`types::v1::CommandMeta`].
 pub trait CommandRequest: prost::Message + Clone {
     /// The full name of the message: two commands with the same fields are still two commands.
     const NAME: &'static str;
 
-    fn meta(&self) -> Option<&r#type::v1::CommandMeta>;
+    fn meta(&self) -> Option<&types::v1::CommandMeta>;
 
-    fn take_meta(&mut self) -> Option<r#type::v1::CommandMeta>;
+    fn take_meta(&mut self) -> Option<types::v1::CommandMeta>;
 }
