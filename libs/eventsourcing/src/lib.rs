@@ -9,6 +9,7 @@ mod aggregate;
 mod chain;
 mod clock;
 mod command;
+mod due;
 mod envelope;
 mod feed;
 mod ids;
@@ -29,6 +30,7 @@ pub use aggregate::{
 pub use chain::{ChainBroken, Checkpoint, Hash, chain_hash};
 pub use clock::{Clock, VirtualClock};
 pub use command::{Answer, CommandError, CommandHandler, EventRef, RequestContext, Step};
+pub use due::{Due, DueRule, first_due};
 pub use envelope::{Body, Envelope, EnvelopeError, MAX_BODY_BYTES, Recorded};
 pub use feed::{EventFeed, FeedError, FeedItem};
 pub use ids::{InvalidId, LogId, Position, Region, ScopedId, StreamId, Version};

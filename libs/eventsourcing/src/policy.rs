@@ -6,6 +6,7 @@ use crate::aggregate::UnknownEvent;
 use crate::command::Step;
 use crate::envelope::Recorded;
 use crate::ids::LogId;
+use crate::projection::Rows;
 use crate::rows::StoreError;
 
 /// Answers events, of its own region or another, with commands to its own aggregates.
@@ -22,9 +23,12 @@ pub trait Policy: Send + Sync + 'static {
 
     /// What to command because of `event`; empty if it is no concern of this policy.
     ///
+    /// What the policy must remember of earlier events it keeps in `rows`, which are committed
+    /// together with its checkpoint. The steps are stored together or not at all.
+    ///
     /// # Errors
     /// [`PolicyError`]: tried again a few times, then the case is parked, visibly.
-    fn react(&self, event: &Recorded) -> Result<Vec<Step>, PolicyError>;
+    fn react(&self, event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
