@@ -19,6 +19,8 @@ pub enum TeamRejection {
     HopUnknown,
     #[error("custody under this hop was already confirmed")]
     CustodyAlreadyConfirmed,
+    #[error("the directory does not know this organization, or this worker as one of its own")]
+    NotInDirectory,
     #[error("this member is already seated in this role")]
     AlreadySeated,
     #[error("there is no such seat in the team")]
@@ -48,7 +50,7 @@ impl Rejection for TeamRejection {
     fn kind(&self) -> RejectionKind {
         match self {
             Self::NotAllowed(not_allowed) => not_allowed.kind(),
-            Self::DueInPast => RejectionKind::Invalid,
+            Self::NotInDirectory | Self::DueInPast => RejectionKind::Invalid,
             Self::HopKnown | Self::AlreadySeated | Self::TaskKnown => RejectionKind::AlreadyExists,
             Self::HopUnknown | Self::NotSeated | Self::TaskUnknown => RejectionKind::NotFound,
             Self::NotYourTask => RejectionKind::Forbidden,
@@ -69,6 +71,7 @@ impl Rejection for TeamRejection {
             Self::HopKnown => "HOP_KNOWN",
             Self::HopUnknown => "HOP_UNKNOWN",
             Self::CustodyAlreadyConfirmed => "CUSTODY_ALREADY_CONFIRMED",
+            Self::NotInDirectory => "NOT_IN_DIRECTORY",
             Self::AlreadySeated => "ALREADY_SEATED",
             Self::NotSeated => "NOT_SEATED",
             Self::FollowsFromReferral(_) => "FOLLOWS_FROM_REFERRAL",
@@ -94,6 +97,7 @@ impl Rejection for TeamRejection {
             Self::HopKnown => "该转介已在本团队登记",
             Self::HopUnknown => "本团队没有该转介的受理记录",
             Self::CustodyAlreadyConfirmed => "该转介的管护责任已确认移交",
+            Self::NotInDirectory => "名录中没有该单位，或该人员不在该单位任职",
             Self::AlreadySeated => "该成员已担任此角色",
             Self::NotSeated => "团队中没有该成员席位",
             Self::LastLead => "团队不能没有主办人，请先加入新的主办人",
@@ -122,6 +126,7 @@ impl Rejection for TeamRejection {
             | Self::HopKnown
             | Self::HopUnknown
             | Self::CustodyAlreadyConfirmed
+            | Self::NotInDirectory
             | Self::TaskKnown => None,
         }
     }

@@ -219,7 +219,10 @@ impl Team {
         }
     }
 
-    pub(super) fn seat(&self, seat: Seat) -> Decision {
+    pub(super) fn seat(&self, seat: Seat, in_directory: bool) -> Decision {
+        if !in_directory {
+            return Err(TeamRejection::NotInDirectory);
+        }
         if self.follows_from_referral(seat) {
             return Err(TeamRejection::FollowsFromReferral(seat.role));
         }
@@ -263,7 +266,15 @@ impl Team {
         }
     }
 
-    pub(super) fn add_task(&self, order: TaskOrder, now: Timestamp) -> Decision {
+    pub(super) fn add_task(
+        &self,
+        order: TaskOrder,
+        in_directory: bool,
+        now: Timestamp,
+    ) -> Decision {
+        if !in_directory {
+            return Err(TeamRejection::NotInDirectory);
+        }
         if self.tasks.contains_key(&order.task) {
             return Err(TeamRejection::TaskKnown);
         }

@@ -23,22 +23,24 @@ pub enum TeamCommand {
     /// A unit accepted the case.
     Form(Formation),
     /// Custody was taken under this hop.
-    ConfirmCustody {
-        hop: ReferralId,
-    },
+    ConfirmCustody { hop: ReferralId },
     /// The acceptance of this hop was voided.
-    StandDown {
-        hop: ReferralId,
-    },
+    StandDown { hop: ReferralId },
     SeatMember {
         seat: Seat,
+        /// Looked up: the directory knows the organization, and the worker as one of its own.
+        in_directory: bool,
     },
     RemoveMember {
         seat: Seat,
         reason: RemovalReason,
         note: Option<Sealed<Text>>,
     },
-    AddTask(TaskOrder),
+    AddTask {
+        order: TaskOrder,
+        /// Looked up: the directory knows the owner, and the worker as one of its own.
+        in_directory: bool,
+    },
     CompleteTask {
         task: TaskId,
         evidence: Sealed<Text>,
@@ -119,12 +121,20 @@ impl Aggregate for CaseTeam {
             (TeamCommand::Form(formation), _) => self.form(formation),
             (TeamCommand::StandDown { hop }, _) => self.stand_down(hop),
             (TeamCommand::ConfirmCustody { hop }, Some(team)) => team.confirm_custody(hop),
-            (TeamCommand::SeatMember { seat }, Some(team)) => team.seat(seat),
+            (TeamCommand::SeatMember { seat, in_directory }, Some(team)) => {
+                team.seat(seat, in_directory)
+            }
             (TeamCommand::RemoveMember { seat, reason, note }, Some(team)) => {
                 team.check_removal(seat)?;
                 Ok(vec![TeamEvent::MemberRemoved { seat, reason, note }])
             }
-            (TeamCommand::AddTask(order), Some(team)) => team.add_task(order, on.now),
+            (
+                TeamCommand::AddTask {
+                    order,
+                    in_directory,
+                },
+                Some(team),
+            ) => team.add_task(order, in_directory, on.now),
             (TeamCommand::CompleteTask { task, evidence }, Some(team)) => {
                 team.check_open(task, place, &on.actor)?;
                 Ok(vec![TeamEvent::TaskDone { task, evidence }])
@@ -160,7 +170,7 @@ impl TeamCommand {
             Self::StandDown { .. } => TeamCommandKind::StandDown,
             Self::SeatMember { .. } => TeamCommandKind::SeatMember,
             Self::RemoveMember { .. } => TeamCommandKind::RemoveMember,
-            Self::AddTask(_) => TeamCommandKind::AddTask,
+            Self::AddTask { .. } => TeamCommandKind::AddTask,
             Self::CompleteTask { .. } => TeamCommandKind::CompleteTask,
             Self::CancelTask { .. } => TeamCommandKind::CancelTask,
         }

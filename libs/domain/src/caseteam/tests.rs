@@ -5,7 +5,7 @@ mod histories;
 mod table;
 
 use eventsourcing::testing::{Scenario, given};
-use eventsourcing::{Actor, Occasion, Region};
+use eventsourcing::{Actor, Aggregate, Occasion, Region, ScopedId, StreamId};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -69,6 +69,8 @@ fn sealed() -> Sealed<Text> {
         key: KeyId::new(region(SHANGHAI), Uuid::from_u128(9)),
         role: PersonRole::Subject,
         class: SealedClass::Narrative,
+        stream: StreamId::new(CaseTeam::KIND, ScopedId::new(region(QINGDAO), Uuid::nil())),
+        field: "note".to_owned(),
         commitment: "00".to_owned(),
         nonce: "01".to_owned(),
         ciphertext: "02".to_owned(),
@@ -147,6 +149,20 @@ fn added(n: u128, owner: u128) -> TeamEvent {
     TeamEvent::TaskAdded {
         hop: hop(1),
         order: order(n, owner),
+    }
+}
+
+fn sit(seat: Seat) -> TeamCommand {
+    TeamCommand::SeatMember {
+        seat,
+        in_directory: true,
+    }
+}
+
+fn add(order: TaskOrder) -> TeamCommand {
+    TeamCommand::AddTask {
+        order,
+        in_directory: true,
     }
 }
 

@@ -118,11 +118,27 @@ fn a_voided_second_acceptance_changes_nothing_for_the_team() {
 fn members_are_seated_once_in_each_role() {
     let school = seat(TeamRole::SchoolContact, SCHOOL);
     by_lead([formed()])
-        .when(TeamCommand::SeatMember { seat: school })
+        .when(sit(school))
         .then([school_seated()]);
     by_lead([formed(), school_seated()])
-        .when(TeamCommand::SeatMember { seat: school })
+        .when(sit(school))
         .then_rejected(TeamRejection::AlreadySeated);
+}
+
+#[test]
+fn whom_the_directory_does_not_know_gets_neither_seat_nor_task() {
+    by_lead([formed()])
+        .when(TeamCommand::SeatMember {
+            seat: seat(TeamRole::Lawyer, LAOSHAN),
+            in_directory: false,
+        })
+        .then_rejected(TeamRejection::NotInDirectory);
+    by_lead([formed()])
+        .when(TeamCommand::AddTask {
+            order: order(1, QINGDAO),
+            in_directory: false,
+        })
+        .then_rejected(TeamRejection::NotInDirectory);
 }
 
 #[test]
@@ -132,7 +148,7 @@ fn nobody_is_given_or_loses_a_seat_that_follows_from_the_referral() {
         seat(TeamRole::Liaison, SCHOOL),
     ] {
         by_lead([formed()])
-            .when(TeamCommand::SeatMember { seat: given_away })
+            .when(sit(given_away))
             .then_rejected(TeamRejection::FollowsFromReferral(given_away.role));
     }
     for taken in [
@@ -188,24 +204,24 @@ fn a_member_with_open_tasks_stays() {
 #[test]
 fn a_task_names_the_hop_it_puts_in_progress() {
     by_lead([formed()])
-        .when(TeamCommand::AddTask(order(1, QINGDAO)))
+        .when(add(order(1, QINGDAO)))
         .then([added(1, QINGDAO)]);
 }
 
 #[test]
 fn a_task_needs_an_owner_in_the_team_and_time_to_do_it() {
     by_lead([formed()])
-        .when(TeamCommand::AddTask(order(1, SCHOOL)))
+        .when(add(order(1, SCHOOL)))
         .then_rejected(TeamRejection::OwnerNotSeated);
     let late = TaskOrder {
         due_at: now(),
         ..order(1, QINGDAO)
     };
     by_lead([formed()])
-        .when(TeamCommand::AddTask(late))
+        .when(add(late))
         .then_rejected(TeamRejection::DueInPast);
     by_lead([formed(), added(1, QINGDAO)])
-        .when(TeamCommand::AddTask(order(1, QINGDAO)))
+        .when(add(order(1, QINGDAO)))
         .then_rejected(TeamRejection::TaskKnown);
 }
 
@@ -265,7 +281,7 @@ fn whoever_only_watches_or_administers_decides_nothing() {
     for role in [Role::Visitor, Role::Auditor, Role::Administrator] {
         team([formed()])
             .by(acting(QINGDAO, 2, role))
-            .when(TeamCommand::AddTask(order(1, QINGDAO)))
+            .when(add(order(1, QINGDAO)))
             .then_rejected(TeamRejection::NotAllowed(NotAllowed::Forbidden {
                 command: TeamCommandKind::AddTask,
             }));

@@ -1,6 +1,5 @@
 //! What holds after any commands by anybody.
 
-use eventsourcing::Aggregate;
 use proptest::prelude::*;
 
 use super::table::actor_at;
@@ -25,11 +24,11 @@ fn any_command() -> impl Strategy<Value = TeamCommand> {
         2 => (local, 1..4_u128).prop_map(|(of, hop)| TeamCommand::Form(accepted(of, hop))),
         1 => (1..4_u128).prop_map(|n| TeamCommand::ConfirmCustody { hop: hop(n) }),
         1 => (1..4_u128).prop_map(|n| TeamCommand::StandDown { hop: hop(n) }),
-        3 => any_seat().prop_map(|seat| TeamCommand::SeatMember { seat }),
+        3 => any_seat().prop_map(sit),
         3 => any_seat().prop_map(remove),
         3 => (1..6_u128, any_unit(), prop::option::of(1..3_u128)).prop_map(|(n, of, who)| {
             let worker = who.map(|who| worker(of, who));
-            TeamCommand::AddTask(TaskOrder { worker, ..order(n, of) })
+            add(TaskOrder { worker, ..order(n, of) })
         }),
         2 => (1..6_u128).prop_map(complete),
         1 => (1..6_u128).prop_map(cancel),

@@ -1,7 +1,5 @@
 //! Every (state, command, place): the table decides, and nothing else lets anybody in.
 
-use eventsourcing::Aggregate;
-
 use super::*;
 use crate::transitions::NotAllowed;
 use crate::values::Term;
@@ -23,11 +21,9 @@ fn command_of(kind: TeamCommandKind) -> TeamCommand {
         TeamCommandKind::Form => TeamCommand::Form(accepted(LAOSHAN, 2)),
         TeamCommandKind::ConfirmCustody => TeamCommand::ConfirmCustody { hop: hop(1) },
         TeamCommandKind::StandDown => TeamCommand::StandDown { hop: hop(5) },
-        TeamCommandKind::SeatMember => TeamCommand::SeatMember {
-            seat: seat(TeamRole::Lawyer, LAOSHAN),
-        },
+        TeamCommandKind::SeatMember => sit(seat(TeamRole::Lawyer, LAOSHAN)),
         TeamCommandKind::RemoveMember => remove(seat(TeamRole::Lawyer, SCHOOL)),
-        TeamCommandKind::AddTask => TeamCommand::AddTask(order(2, SCHOOL)),
+        TeamCommandKind::AddTask => add(order(2, SCHOOL)),
         TeamCommandKind::CompleteTask => complete(1),
         TeamCommandKind::CancelTask => cancel(1),
     }
