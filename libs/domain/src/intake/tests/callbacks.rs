@@ -261,6 +261,21 @@ fn a_lesser_risk_proposes_nothing() {
 }
 
 #[test]
+fn attempts_of_the_day_before_do_not_count_when_the_risk_becomes_worse() {
+    let mut history = after_failures(RiskLevel::Medium, 5);
+    history.push(IntakeEvent::Reassessed {
+        from: RiskLevel::Medium,
+        assessment: Box::new(assessment(RiskLevel::High)),
+        first_action_due_at: None,
+        rules_version: "2026-01".to_owned(),
+    });
+    after(history)
+        .at(at(24 * 60))
+        .when(attempt(CallbackOutcome::NoAnswer))
+        .then([attempted(6, 24 * 60, CallbackOutcome::NoAnswer)]);
+}
+
+#[test]
 fn attempts_just_within_the_window_count_and_any_farther_apart_do_not() {
     let just_within = after(after_failures(RiskLevel::High, 4))
         .at(at(130))
