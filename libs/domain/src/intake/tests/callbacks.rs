@@ -57,7 +57,7 @@ fn proposed(risk: RiskLevel, because: ProposalCause) -> IntakeEvent {
         risk,
         flags: BTreeSet::new(),
         summary: sealed(SealedClass::Summary),
-        because,
+        because: Box::new(because),
     }
 }
 

@@ -237,11 +237,10 @@ proptest! {
     #[test]
     fn what_the_rule_proposes_names_the_rules_that_decided(moves in any_history()) {
         for event in play(&moves).concat() {
-            if let IntakeEvent::ReferralProposed {
-                because: ProposalCause::CallbacksExhausted { failed_attempts, rules_version },
-                ..
-            } = event
-            {
+            let IntakeEvent::ReferralProposed { because, .. } = event else {
+                continue;
+            };
+            if let ProposalCause::CallbacksExhausted { failed_attempts, rules_version } = *because {
                 prop_assert_eq!(failed_attempts, 5);
                 prop_assert_eq!(rules_version, "2026-01");
             }
