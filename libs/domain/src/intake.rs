@@ -21,15 +21,20 @@ use serde::{Deserialize, Serialize};
 
 use self::callbacks::{Attempt, CallbackOutcome, CallbackPlan, Exhaustion};
 use self::consent::{ConsentEntry, ConsentGiver, ConsentPurpose, LegalBasis};
+pub use self::contact::AgeBand;
 use self::contact::{Channel, Contact, SafetyMark, Subject};
 use self::record::Record;
 pub use self::rejection::IntakeRejection;
 use self::transitions::{CommandKind, allow, permit};
-use self::triage::{Assessment, EmergencyService, ReportFlag};
+pub use self::triage::ReportFlag;
+use self::triage::{Assessment, EmergencyService};
 use crate::directory::RuleSet;
 use crate::ids::ReferralId;
 use crate::sealed::{Sealed, Text};
 use crate::values::{CaseType, Party, RiskLevel, terms};
+
+/// The service's word for itself: the logs are `<region>.intake`.
+pub const CONTEXT: &str = "intake";
 
 type Decision = Result<Vec<IntakeEvent>, IntakeRejection>;
 
@@ -213,7 +218,7 @@ pub enum IntakeEvent {
         risk: RiskLevel,
         flags: BTreeSet<ReportFlag>,
         summary: Sealed<Text>,
-        because: ProposalCause,
+        because: Box<ProposalCause>,
     },
     EndedWithoutCase {
         outcome: WithoutCase,
@@ -245,6 +250,15 @@ pub enum ProposalCause {
     },
 }
 
+impl ProposalCause {
+    fn rules_version(&self) -> Option<&str> {
+        match self {
+            Self::CallbacksExhausted { rules_version, .. } => Some(rules_version),
+            Self::Supervisor { .. } => None,
+        }
+    }
+}
+
 terms! {
     /// How a contact ends that became no case.
     pub enum WithoutCase {
@@ -268,11 +282,8 @@ impl Fact for IntakeEvent {
         match self {
             Self::Triaged { rules_version, .. }
             | Self::Reassessed { rules_version, .. }
-            | Self::CallbacksExhausted { rules_version, .. }
-            | Self::ReferralProposed {
-                because: ProposalCause::CallbacksExhausted { rules_version, .. },
-                ..
-            } => Some(rules_version),
+            | Self::CallbacksExhausted { rules_version, .. } => Some(rules_version),
+            Self::ReferralProposed { because, .. } => because.rules_version(),
             _ => None,
         }
     }
@@ -286,7 +297,7 @@ pub enum Intake {
 }
 
 impl Aggregate for Intake {
-    const CONTEXT: &'static str = "intake";
+    const CONTEXT: &'static str = CONTEXT;
     const KIND: &'static str = "intake";
 
     type Command = IntakeCommand;

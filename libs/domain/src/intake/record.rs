@@ -285,7 +285,7 @@ impl Record {
             risk: assessment.risk,
             flags: assessment.flags.clone(),
             summary: assessment.summary.clone(),
-            because,
+            because: Box::new(because),
         })
     }
 

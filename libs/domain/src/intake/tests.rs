@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use eventsourcing::testing::{Scenario, given};
-use eventsourcing::{Actor, Region};
+use eventsourcing::{Actor, Region, StreamId};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -89,6 +89,8 @@ fn sealed(class: SealedClass) -> Sealed<Text> {
         key: KeyId::new(desk().region(), Uuid::from_u128(9)),
         role: PersonRole::Subject,
         class,
+        stream: StreamId::new("intake", desk().desk.0),
+        field: "words".to_owned(),
         commitment: "00".to_owned(),
         nonce: "00".to_owned(),
         ciphertext: "00".to_owned(),

@@ -57,7 +57,7 @@ fn proposed(risk: RiskLevel, because: ProposalCause) -> IntakeEvent {
         risk,
         flags: BTreeSet::new(),
         summary: sealed(SealedClass::Summary),
-        because,
+        because: Box::new(because),
     }
 }
 
@@ -258,6 +258,21 @@ fn a_lesser_risk_proposes_nothing() {
         .at(at(50))
         .when(attempt(CallbackOutcome::NoAnswer))
         .then([attempted(5, 50, CallbackOutcome::NoAnswer)]);
+}
+
+#[test]
+fn attempts_of_the_day_before_do_not_count_when_the_risk_becomes_worse() {
+    let mut history = after_failures(RiskLevel::Medium, 5);
+    history.push(IntakeEvent::Reassessed {
+        from: RiskLevel::Medium,
+        assessment: Box::new(assessment(RiskLevel::High)),
+        first_action_due_at: None,
+        rules_version: "2026-01".to_owned(),
+    });
+    after(history)
+        .at(at(24 * 60))
+        .when(attempt(CallbackOutcome::NoAnswer))
+        .then([attempted(6, 24 * 60, CallbackOutcome::NoAnswer)]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn proposed_by_supervisor() -> IntakeEvent {
         risk: RiskLevel::Immediate,
         flags: BTreeSet::new(),
         summary: sealed(SealedClass::Summary),
-        because: ProposalCause::Supervisor { reason: words() },
+        because: Box::new(ProposalCause::Supervisor { reason: words() }),
     }
 }
 
