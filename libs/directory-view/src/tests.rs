@@ -18,10 +18,11 @@ use uuid::Uuid;
 
 use super::*;
 
-type Table = String;
+/// Table and key.
+type RowId = (String, Vec<u8>);
 
 #[derive(Default)]
-struct MemoryRows(Mutex<BTreeMap<(Table, Vec<u8>), Vec<u8>>>);
+struct MemoryRows(Mutex<BTreeMap<RowId, Vec<u8>>>);
 
 impl ProjectionStore for MemoryRows {
     fn checkpoint(&self, _: &str, _: &LogId) -> Result<Option<Checkpoint>, StoreError> {

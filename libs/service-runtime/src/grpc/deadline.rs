@@ -147,6 +147,26 @@ impl http_body::Body for Limited {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_answers_ends_with_deadline_exceeded_asked_for_or_not() {
+        use tower::ServiceExt;
+        for (header, within) in [(Some("300m"), Duration::from_millis(300)), (None, DEFAULT)] {
+            let never = tower::service_fn(|_: Request<Body>| {
+                std::future::pending::<Result<Response<Body>, std::convert::Infallible>>()
+            });
+            let mut request = Request::new(Body::empty());
+            if let Some(header) = header {
+                request
+                    .headers_mut()
+                    .insert("grpc-timeout", header.parse().unwrap());
+            }
+            let before = Instant::now();
+            let response = DeadlineLayer.layer(never).oneshot(request).await.unwrap();
+            assert_eq!(response.headers()["grpc-status"], "4");
+            assert!(before.elapsed() <= within);
+        }
+    }
+
     #[test]
     fn the_timeout_header_is_read_as_grpc_writes_it() {
         let with = |text: &str| {

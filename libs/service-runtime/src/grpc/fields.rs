@@ -84,6 +84,22 @@ pub fn timestamp(name: &str, at: Option<&prost_types::Timestamp>) -> Result<Time
         .map_err(|_| violation(name, "not a moment in time", "时间无效"))
 }
 
+/// How many rows a page may have, when a list asks for `asked`; 0 is the usual 50.
+///
+/// # Errors
+/// INVALID_ARGUMENT below 0 or above 200.
+pub fn page_size(asked: i32) -> Result<usize, Status> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(50),
+        Ok(size @ 1..=200) => Ok(size),
+        _ => Err(violation(
+            "page_size",
+            "between 0 and 200",
+            "应在 0 至 200 之间",
+        )),
+    }
+}
+
 /// A date as `YYYY-MM-DD`.
 ///
 /// # Errors
@@ -141,6 +157,8 @@ mod tests {
         assert!(required("reason", "暂无名额暂无名额暂无", 5).is_err());
         assert!(timestamp("at", None).is_err());
         assert!(date("on", "2026-02-30").is_err());
+        assert_eq!((page_size(0).unwrap(), page_size(200).unwrap()), (50, 200));
+        assert!(page_size(-1).is_err() && page_size(201).is_err());
         let id = field::<eventsourcing::ScopedId>("case_id", "310000");
         assert!(
             id.unwrap_err()
