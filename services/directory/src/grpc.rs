@@ -1,5 +1,6 @@
 //! The directory's gRPC side: requests become commands, the view becomes answers.
 
+mod own_log;
 mod paging;
 mod rules;
 mod words;
@@ -9,14 +10,11 @@ use std::sync::Arc;
 use directory_view::DirectoryView;
 use domain::directory::{
     Desk, DeskCommand, DeskProfile, Enrolment, Organization, OrganizationCommand, OrganizationKind,
-    OrganizationProfile, Place, RegionCommand, RegionEntry, RegionProfile, RuleBook,
-    RuleBookCommand, Worker, WorkerCommand,
+    OrganizationProfile, RegionCommand, RegionEntry, RegionProfile, RuleBook, RuleBookCommand,
+    Worker, WorkerCommand,
 };
 use domain::ids::{DeskId, OrganizationId, WorkerId};
-use eventsourcing::{
-    Aggregate, Answer, CommandError, CommandHandler, Region, RequestContext, ScopedId, StreamId,
-    Version, fold,
-};
+use eventsourcing::{CommandHandler, Region, RequestContext, ScopedId};
 use proto::directory::v1 as pb;
 use proto::directory::v1::directory_service_server::DirectoryService;
 use service_runtime::grpc::{Gate, failure, field, optional, term, violation};
@@ -298,55 +296,6 @@ impl DirectoryApi {
             format!("this is the directory of region {own}, not of {region}"),
             format!("本名录属于地区 {own}，不属于 {region}"),
         ))
-    }
-
-    async fn open(
-        &self,
-        profile: DeskProfile,
-        call: &RequestContext,
-    ) -> Result<Answer, CommandError> {
-        let organization: Organization = self.state(profile.organization.0).await?;
-        let desk = profile.desk;
-        let command = DeskCommand::Open {
-            profile,
-            organization_known: organization.profile().is_some(),
-        };
-        self.commands.handle::<Desk>(desk.0, command, call).await
-    }
-
-    async fn enrol(
-        &self,
-        enrolment: Enrolment,
-        call: &RequestContext,
-    ) -> Result<Answer, CommandError> {
-        let organization: Organization = self.state(enrolment.organization.0).await?;
-        let desk: Desk = self.state(enrolment.desk.0).await?;
-        let worker = enrolment.worker;
-        let command = WorkerCommand::Enrol {
-            place: place(&enrolment, &organization, &desk),
-            enrolment,
-        };
-        self.commands
-            .handle::<Worker>(worker.0, command, call)
-            .await
-    }
-
-    /// What a stream of this log has come to; another region's is unknown here.
-    async fn state<A: Aggregate>(&self, id: ScopedId) -> Result<A, CommandError> {
-        let stream = StreamId::new(A::KIND, id);
-        let history = self.commands.log().read(&stream, Version(1)).await?;
-        Ok(fold(&history)?)
-    }
-}
-
-fn place(enrolment: &Enrolment, organization: &Organization, desk: &Desk) -> Place {
-    match (organization, desk) {
-        (Organization::Unknown, _) => Place::UnknownOrganization,
-        (_, Desk::Unknown | Desk::Closed { .. }) => Place::UnknownDesk,
-        (_, Desk::Open { profile, .. }) if profile.organization != enrolment.organization => {
-            Place::DeskOfAnother
-        }
-        (_, Desk::Open { .. }) => Place::Known,
     }
 }
 
