@@ -81,8 +81,11 @@ impl Rows {
         table: &str,
         prefix: &[u8],
     ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
-        let mut found: BTreeMap<Vec<u8>, Vec<u8>> =
-            self.store.scan(table, prefix, None, usize::MAX)?.into_iter().collect();
+        let mut found: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .store
+            .scan(table, prefix, None, usize::MAX)?
+            .into_iter()
+            .collect();
         for ((of, key), value) in &self.changed {
             if of == table && key.starts_with(prefix) {
                 match value {
@@ -91,7 +94,10 @@ impl Rows {
                 };
             }
         }
-        found.into_iter().map(|(key, value)| Ok((key, read(&value)?))).collect()
+        found
+            .into_iter()
+            .map(|(key, value)| Ok((key, read(&value)?)))
+            .collect()
     }
 
     pub fn delete(&mut self, table: &str, key: &[u8]) {

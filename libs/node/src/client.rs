@@ -3,8 +3,8 @@
 use eventsourcing::Clock;
 use proto::types::v1::CommandMeta;
 use service_runtime::grpc::{ORGANIZATION, PERSON, ROLE};
-use tonic::metadata::MetadataValue;
 use tonic::Request;
+use tonic::metadata::MetadataValue;
 use uuid::Uuid;
 
 /// Who calls: a person of an organization in a role, by the directory's ids.
@@ -22,9 +22,11 @@ impl Caller {
     /// If an id is no printable ASCII text: the directory has no such ids.
     pub fn request<T>(&self, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        for (key, value) in
-            [(PERSON, &self.person), (ORGANIZATION, &self.organization), (ROLE, &self.role)]
-        {
+        for (key, value) in [
+            (PERSON, &self.person),
+            (ORGANIZATION, &self.organization),
+            (ROLE, &self.role),
+        ] {
             let value = MetadataValue::try_from(value.as_str()).expect("ids are ASCII");
             request.metadata_mut().insert(key, value);
         }
@@ -38,5 +40,8 @@ pub fn new_meta(clock: &dyn Clock) -> CommandMeta {
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
     let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
     let time = uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos);
-    CommandMeta { request_id: Uuid::new_v7(time).to_string(), ..CommandMeta::default() }
+    CommandMeta {
+        request_id: Uuid::new_v7(time).to_string(),
+        ..CommandMeta::default()
+    }
 }

@@ -33,7 +33,13 @@ impl Parts {
         key_store: Arc<KeyStore>,
         log: Option<Arc<dyn EventLog>>,
     ) -> Self {
-        Self { ports, directory, sealer, key_store, log }
+        Self {
+            ports,
+            directory,
+            sealer,
+            key_store,
+            log,
+        }
     }
 
     /// The service's own log.
@@ -41,6 +47,8 @@ impl Parts {
     /// # Panics
     /// If its [`Hosting`] does not say that it writes.
     pub fn log(&self) -> Arc<dyn EventLog> {
-        self.log.clone().expect("the hosting says that this service writes")
+        self.log
+            .clone()
+            .expect("the hosting says that this service writes")
     }
 }

@@ -3,6 +3,7 @@
 //! This is the one place where ports meet adapters. The program, the services' own binaries and the
 //! component tests all start their services through it.
 
+pub mod alone;
 pub mod client;
 mod hosting;
 mod layout;

@@ -106,7 +106,7 @@ impl RegionNode {
             seen.extend(rows.seen(&id)?);
         }
         let path = layout.log(self.region, service);
-        let (log, report) = SegmentLog::open(&path, &id, options.clone(), &seen)?;
+        let (log, report) = SegmentLog::open(&path, id.clone(), &seen, options)?;
         for torn in &report.torn {
             tracing::warn!(log = %id, %torn, "an unfinished write was moved aside");
         }
@@ -161,12 +161,25 @@ impl RegionNode {
             feed: Arc::new(self.feed.clone()),
             rows,
             clock: self.clock.clone(),
-            gate: Gate::new(self.digest_key.clone(), progress.clone(), tasks.stop().clone()),
+            gate: Gate::new(
+                self.digest_key.clone(),
+                progress.clone(),
+                tasks.stop().clone(),
+            ),
             progress,
         };
-        let log = self.logs.get(service).map(|log| log.clone() as Arc<dyn EventLog>);
+        let log = self
+            .logs
+            .get(service)
+            .map(|log| log.clone() as Arc<dyn EventLog>);
         let key_store = self.key_store.clone();
-        Ok(Parts::new(ports, Arc::new(directory), self.sealer.clone(), key_store, log))
+        Ok(Parts::new(
+            ports,
+            Arc::new(directory),
+            self.sealer.clone(),
+            key_store,
+            log,
+        ))
     }
 
     /// Finishes the writes that wait and lets go of the logs; call it after the tasks have ended.
@@ -179,7 +192,10 @@ impl RegionNode {
 
 fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeError> {
     let path = layout.region_key(region);
-    for directory in [Some(layout.data().as_path()), path.parent()].into_iter().flatten() {
+    for directory in [Some(layout.data().as_path()), path.parent()]
+        .into_iter()
+        .flatten()
+    {
         fs::create_dir_all(directory).map_err(|cause| NodeError::Directory {
             path: directory.display().to_string(),
             cause,

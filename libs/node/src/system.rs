@@ -28,7 +28,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 #[derive(Clone)]
 pub struct Settings {
     pub root: PathBuf,
+    /// The regions that run here.
     pub regions: Vec<Region>,
+    /// The regions whose logs are followed; more than run here only with a feed that brings them.
+    pub followed: Vec<Region>,
     /// One address a region, in the same order; port 0 takes a free one.
     pub addresses: Vec<SocketAddr>,
     pub clock: Arc<dyn Clock>,
@@ -74,7 +77,9 @@ impl System {
             let server = Server::bind(address).await?;
             system.addresses.insert(node.region(), server.address());
             let metrics = settings.metrics.clone();
-            system.running.extend(node.start(services, server, metrics, &system.tasks)?);
+            system
+                .running
+                .extend(node.start(services, server, metrics, &system.tasks)?);
         }
         Ok(system)
     }
@@ -96,7 +101,10 @@ impl System {
     }
 
     pub fn logs(&self) -> impl Iterator<Item = Arc<dyn EventLog>> {
-        self.nodes.iter().flat_map(RegionNode::logs).map(|log| log.clone() as Arc<dyn EventLog>)
+        self.nodes
+            .iter()
+            .flat_map(RegionNode::logs)
+            .map(|log| log.clone() as Arc<dyn EventLog>)
     }
 
     /// A log by its name.
@@ -121,7 +129,9 @@ impl System {
         if tokio::time::timeout(limit, settled).await.is_ok() {
             return Ok(());
         }
-        let what = self.behind(&self.heads()).unwrap_or_else(|| "it keeps moving".to_owned());
+        let what = self
+            .behind(&self.heads())
+            .unwrap_or_else(|| "it keeps moving".to_owned());
         Err(NotSettled { limit, what })
     }
 
@@ -157,16 +167,23 @@ impl System {
     }
 
     fn heads(&self) -> BTreeMap<LogId, Position> {
-        self.logs().map(|log| (log.id().clone(), log.head().position)).collect()
+        self.logs()
+            .map(|log| (log.id().clone(), log.head().position))
+            .collect()
     }
 
     /// The first follower that is behind, or duty that is overdue.
     fn behind(&self, heads: &BTreeMap<LogId, Position>) -> Option<String> {
         for service in &self.running {
-            let at: BTreeMap<(String, LogId), Position> =
-                service.progress.all().into_iter().map(|(of, log, at)| ((of, log), at)).collect();
+            let at: BTreeMap<(String, LogId), Position> = service
+                .progress
+                .all()
+                .into_iter()
+                .map(|(of, log, at)| ((of, log), at))
+                .collect();
             let follows = service.followers.iter().flat_map(|(name, logs)| {
-                logs.iter().map(move |log| ((*name).to_owned(), log.clone()))
+                logs.iter()
+                    .map(move |log| ((*name).to_owned(), log.clone()))
             });
             for (name, log) in follows {
                 let head = heads.get(&log).copied().unwrap_or_default();
@@ -174,7 +191,9 @@ impl System {
                 if at.get(&key).is_none_or(|at| *at < head) {
                     let (name, log) = key;
                     let (region, service) = (service.region, service.name);
-                    return Some(format!("{name} of {region} {service} has not taken in {log}"));
+                    return Some(format!(
+                        "{name} of {region} {service} has not taken in {log}"
+                    ));
                 }
             }
             match first_due(&service.rows) {
@@ -208,7 +227,7 @@ fn open_all(
                     RegionNode::open(
                         layout,
                         *region,
-                        &settings.regions,
+                        &settings.followed,
                         services,
                         options,
                         clock,
