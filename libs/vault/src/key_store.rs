@@ -226,6 +226,10 @@ impl KeyStore {
                     if destroyed.get(id.as_str()).map_err(failed)?.is_some() {
                         return Err(KeyStoreError::Destroyed(*key_id));
                     }
+                    // Nobody replaces a key that is here by granting another under its name.
+                    if table.get(id.as_str()).map_err(failed)?.is_some() {
+                        continue;
+                    }
                     table
                         .insert(id.as_str(), record.as_slice())
                         .map_err(failed)?;
