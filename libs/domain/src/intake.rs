@@ -96,7 +96,8 @@ pub enum IntakeCommand {
     OpenCase,
     /// A supervisor need not wait until the call-backs are exhausted.
     ProposeReferral {
-        relay: Party,
+        /// Who relays a referral from here; none above Central.
+        relay: Option<Party>,
         reason: Sealed<Text>,
     },
     EndWithoutCase {

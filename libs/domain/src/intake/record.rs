@@ -103,8 +103,9 @@ impl Record {
             IntakeCommand::OpenCase => Ok(vec![self.case_opened()?]),
             IntakeCommand::ProposeReferral { relay, reason } => {
                 let reason = reason.clone();
+                let relay = relay.ok_or(IntakeRejection::NobodyRelays)?;
                 let cause = ProposalCause::Supervisor { reason };
-                Ok(vec![self.referral_proposed(*relay, cause)?])
+                Ok(vec![self.referral_proposed(relay, cause)?])
             }
             IntakeCommand::EndWithoutCase { outcome, note } => {
                 Ok(vec![IntakeEvent::EndedWithoutCase {

@@ -51,6 +51,8 @@ pub enum IntakeRejection {
     ConsentIsNoLegalBasis,
     #[error("a referral has been proposed already")]
     AlreadyProposed,
+    #[error("no committee above this one relays referrals")]
+    NobodyRelays,
     #[error("the case is in the custody of this unit already")]
     CustodyStaysHere,
     #[error("nothing is due")]
@@ -70,6 +72,7 @@ impl Rejection for IntakeRejection {
             | Self::GuardianMustConsent
             | Self::ConsentStep { .. }
             | Self::AlreadyProposed
+            | Self::NobodyRelays
             | Self::CustodyStaysHere
             | Self::NothingDue => RejectionKind::WrongState,
             Self::BeforeContact
@@ -105,6 +108,7 @@ impl Rejection for IntakeRejection {
             Self::ConsentStep { .. } => "CONSENT_STEP",
             Self::ConsentIsNoLegalBasis => "CONSENT_IS_NO_LEGAL_BASIS",
             Self::AlreadyProposed => "REFERRAL_ALREADY_PROPOSED",
+            Self::NobodyRelays => "NOBODY_RELAYS",
             Self::CustodyStaysHere => "CUSTODY_STAYS_HERE",
             Self::NothingDue => "NOTHING_DUE",
         }
@@ -134,6 +138,7 @@ impl Rejection for IntakeRejection {
             Self::GuardianMustConsent => "不满十四周岁或年龄不详的，须由监护人同意",
             Self::ConsentIsNoLegalBasis => "同意应登记在知情同意台账，不作为法定依据登记",
             Self::AlreadyProposed => "已提议转介",
+            Self::NobodyRelays => "本单位之上没有可中转转介的团委",
             Self::CustodyStaysHere => "个案已由本单位管护",
             Self::NothingDue => "没有到期事项",
         };

@@ -18,7 +18,7 @@ fn open_case() -> Vec<IntakeEvent> {
 
 fn propose() -> IntakeCommand {
     IntakeCommand::ProposeReferral {
-        relay: central(),
+        relay: Some(central()),
         reason: words(),
     }
 }
@@ -85,6 +85,17 @@ fn a_supervisor_proposes_a_referral_of_an_open_case_without_waiting() {
     after(open_case())
         .when(propose())
         .then_rejected(not_permitted(CommandKind::ProposeReferral));
+}
+
+#[test]
+fn above_central_nobody_relays() {
+    after(open_case())
+        .by(supervisor())
+        .when(IntakeCommand::ProposeReferral {
+            relay: None,
+            reason: words(),
+        })
+        .then_rejected(IntakeRejection::NobodyRelays);
 }
 
 #[test]

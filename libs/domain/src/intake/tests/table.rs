@@ -141,7 +141,7 @@ fn command(kind: CommandKind) -> IntakeCommand {
         CommandKind::MarkFirstActionMissed => IntakeCommand::MarkFirstActionMissed,
         CommandKind::OpenCase => IntakeCommand::OpenCase,
         CommandKind::ProposeReferral => IntakeCommand::ProposeReferral {
-            relay: central(),
+            relay: Some(central()),
             reason: words(),
         },
         CommandKind::EndWithoutCase => IntakeCommand::EndWithoutCase {
