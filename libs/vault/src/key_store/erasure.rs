@@ -46,6 +46,10 @@ impl KeyStore {
         if self.all_destroyed(keys)? {
             return sync_directory(&self.directory);
         }
+        self.retired
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(keys);
         let path = self.directory.join(FILE);
         let mut database = self
             .database
