@@ -3,6 +3,8 @@
 mod grpc;
 mod policies;
 mod projection;
+#[cfg(test)]
+mod samples;
 
 use std::sync::Arc;
 

@@ -155,3 +155,6 @@ pub(crate) fn owed_by(
     });
     rows.collect()
 }
+
+#[cfg(test)]
+mod tests;
