@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use eventsourcing::StreamId;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::KeyId;
@@ -35,14 +36,18 @@ pub struct Text;
 
 /// Ciphertext of a `T`, with what is needed to find its key and to check that it is the right one.
 ///
-/// The associated data bind case, stream, event field and class; see `vault`.
+/// The associated data bind case, stream, event field, role and class; see `vault`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed<T> {
-    /// Which algorithms: 1 = XChaCha20-Poly1305 with an HMAC-SHA-256 key commitment.
+    /// Which algorithms: 1 = XChaCha20-Poly1305 with an HKDF-SHA-256 key commitment.
     pub suite: u8,
     pub key: KeyId,
     pub role: PersonRole,
     pub class: SealedClass,
+    /// The stream and the field it was sealed for. Whoever copies it into another event of the case
+    /// copies these too, and so it opens there; they are bound like the rest.
+    pub stream: StreamId,
+    pub field: String,
     /// Keyed commitment to the data key, hexadecimal: no other key opens this text.
     pub commitment: String,
     /// Hexadecimal.
