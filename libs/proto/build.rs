@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use prost::Message;
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
 const META: &str = ".liandong.types.v1.CommandMeta";
 const RESULT: &str = ".liandong.types.v1.CommandResult";
@@ -63,6 +63,15 @@ fn modules(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
 fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
     let mut code = String::new();
     for file in &set.file {
+        for word in file
+            .package()
+            .starts_with("liandong.")
+            .then_some(&file.enum_type)
+            .into_iter()
+            .flatten()
+        {
+            enum_impl(&mut code, file.package(), word)?;
+        }
         for message in &file.message_type {
             let path = format!("crate::{}::v1::{}", context(file.package()), message.name());
             if has_field(message, "meta", META) {
@@ -82,6 +91,22 @@ fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
         }
     }
     Ok(code)
+}
+
+/// A word by its name in the proto: `RISK_LEVEL_HIGH`, without the prefix that all share.
+fn enum_impl(
+    code: &mut String,
+    package: &str,
+    word: &EnumDescriptorProto,
+) -> Result<(), std::fmt::Error> {
+    let unspecified = word.value.first().map_or("", |value| value.name());
+    let prefix = unspecified.trim_end_matches("UNSPECIFIED");
+    writeln!(
+        code,
+        "impl crate::Word for crate::{}::v1::{} {{\n    const PREFIX: &'static str = \"{prefix}\";\n    fn full_name(number: i32) -> Option<&'static str> {{ Self::try_from(number).ok().map(|word| word.as_str_name()) }}\n    fn number(full_name: &str) -> Option<i32> {{ Self::from_str_name(full_name).map(|word| word as i32) }}\n}}",
+        context(package),
+        word.name(),
+    )
 }
 
 fn has_field(message: &DescriptorProto, name: &str, of: &str) -> bool {

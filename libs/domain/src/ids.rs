@@ -91,7 +91,19 @@ impl AssignmentId {
     }
 }
 
+impl IntakeId {
+    /// The case that is given with the contact: it has the contact's uuid.
+    pub fn case(self) -> CaseId {
+        CaseId(self.0)
+    }
+}
+
 impl CaseId {
+    /// The contact with which the case began.
+    pub fn intake(self) -> IntakeId {
+        IntakeId(self.0)
+    }
+
     /// The case's custody in a region's log.
     pub fn custody_in(self, region: Region) -> CustodyId {
         CustodyId::new(region, self.0.uuid)

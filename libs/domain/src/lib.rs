@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, makes an id or waits on I/O. Words are those of the hotline's people;
 //! each value shows its Chinese term through [`values::Term`].
 
+pub mod acting;
 pub mod caseteam;
 pub mod directory;
 pub mod followup;
@@ -11,4 +12,5 @@ pub mod intake;
 pub mod keys;
 pub mod referral;
 pub mod sealed;
+pub mod transitions;
 pub mod values;

@@ -15,7 +15,7 @@ use crate::aggregate::{
 };
 use crate::chain::Hash;
 use crate::envelope::{Body, Envelope, EnvelopeError, Recorded};
-use crate::ids::{Position, ScopedId, StreamId, Version};
+use crate::ids::{LogId, Position, ScopedId, StreamId, Version};
 use crate::log::{Append, AppendError, Durability, EventLog, ReadError, Write};
 use crate::order::HybridClock;
 
@@ -111,6 +111,7 @@ fn decided<A: Aggregate>(event: &A::Event) -> Decided {
 /// What a command led to; the same for the first time and for every repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    pub log: LogId,
     /// The stream of the first step, and its version after the command.
     pub stream: StreamId,
     pub version: Version,
@@ -281,6 +282,7 @@ impl CommandHandler {
             .rev()
             .find(|event| event.envelope.subject == *stream);
         Ok(Some(Answer {
+            log: self.log.id().clone(),
             stream: stream.clone(),
             version: version.map_or(Version(0), |event| event.envelope.version),
             case: first.envelope.caseid,
@@ -385,6 +387,7 @@ impl CommandHandler {
         let (position, durability) =
             stored.unwrap_or((self.log.head().position, Durability::Local));
         Answer {
+            log: self.log.id().clone(),
             stream,
             version,
             case: decided.case,

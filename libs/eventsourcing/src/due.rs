@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::command::Step;
 use crate::ids::{ScopedId, StreamId};
 use crate::projection::Rows;
-use crate::rows::{ProjectionStore, StoreError};
+use crate::rows::{Change, ProjectionStore, StoreError};
 
 /// Rows by due time: what to wake for.
 const BY_TIME: &str = "due";
@@ -30,6 +30,41 @@ pub struct Due {
     /// The event that started it.
     pub cause: Uuid,
     pub case: Option<ScopedId>,
+}
+
+impl Due {
+    /// What removes exactly the row that woke us at `woken_at`; a duty restarted for later stays.
+    pub fn row_removal(&self, woken_at: Timestamp) -> Vec<Change> {
+        vec![Change::Delete {
+            table: BY_TIME.to_owned(),
+            key: self.key(woken_at).into_bytes(),
+        }]
+    }
+
+    /// What makes it be looked at again at `until`, though it stays due since `due_at`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written down.
+    pub fn row_postponed(
+        &self,
+        woken_at: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<Change>, StoreError> {
+        let value = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
+        let mut changes = self.row_removal(woken_at);
+        changes.push(Change::Put {
+            table: BY_TIME.to_owned(),
+            key: self.key(until).into_bytes(),
+            value,
+        });
+        Ok(changes)
+    }
+
+    /// Text that sorts by time: signed milliseconds, moved into the unsigned range.
+    fn key(&self, wake_at: Timestamp) -> String {
+        let millis = wake_at.as_millisecond().cast_unsigned() ^ (1 << 63);
+        format!("{millis:016x}/{}/{}", self.stream, self.duty)
+    }
 }
 
 /// What to command when a duty falls due.
@@ -49,7 +84,7 @@ impl Rows {
     /// A duty begins (or its due time moves).
     pub fn start_duty(&mut self, due: &Due) -> Result<(), StoreError> {
         self.end_duty(&due.stream, &due.duty)?;
-        let key = key(due);
+        let key = due.key(due.due_at);
         self.put(BY_DUTY, duty_key(&due.stream, &due.duty).as_bytes(), &key)?;
         self.put(BY_TIME, key.as_bytes(), due)
     }
@@ -65,21 +100,21 @@ impl Rows {
     }
 }
 
-/// The duty that falls due first.
-pub fn first_due(store: &Arc<dyn ProjectionStore>) -> Result<Option<Due>, StoreError> {
+/// The duty to look at first, and when.
+pub fn first_due(store: &Arc<dyn ProjectionStore>) -> Result<Option<(Timestamp, Due)>, StoreError> {
+    let unreadable = |what: String| StoreError(format!("a duty is unreadable: {what}"));
     let rows = store.scan(BY_TIME, b"", None, 1)?;
-    let Some((_, value)) = rows.first() else {
+    let Some((key, value)) = rows.first() else {
         return Ok(None);
     };
-    serde_json::from_slice(value)
-        .map(Some)
-        .map_err(|error| StoreError(format!("a duty is unreadable: {error}")))
-}
-
-/// Text that sorts by time: signed milliseconds, moved into the unsigned range.
-fn key(due: &Due) -> String {
-    let millis = due.due_at.as_millisecond().cast_unsigned() ^ (1 << 63);
-    format!("{millis:016x}/{}/{}", due.stream, due.duty)
+    let due = serde_json::from_slice(value).map_err(|error| unreadable(error.to_string()))?;
+    let wake_at = key
+        .get(..16)
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .and_then(|millis| Timestamp::from_millisecond((millis ^ (1 << 63)).cast_signed()).ok())
+        .ok_or_else(|| unreadable("its key has no time".to_owned()))?;
+    Ok(Some((wake_at, due)))
 }
 
 fn duty_key(stream: &StreamId, duty: &str) -> String {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::chain::Hash;
-use crate::envelope::{Body, Recorded};
+use crate::envelope::{Body, Envelope, Recorded};
 use crate::ids::{LogId, Position, StreamId, Version};
 
 /// The record of one service of one region. One writer; as many readers as like.
@@ -69,6 +69,65 @@ pub struct Write {
     pub stream: StreamId,
     pub expected: Version,
     pub events: Vec<Body>,
+}
+
+impl Append {
+    /// What every log checks before it takes an append: the envelopes are complete, and say of
+    /// themselves what the append says of them.
+    ///
+    /// # Errors
+    /// [`AppendError::Refused`], naming what is wrong.
+    pub fn envelopes(&self, log: &LogId) -> Result<Vec<Envelope>, AppendError> {
+        let mut envelopes = Vec::new();
+        for (index, write) in self.writes.iter().enumerate() {
+            if self.writes[..index]
+                .iter()
+                .any(|earlier| earlier.stream == write.stream)
+            {
+                return Err(refused(format!("it writes to {} twice", write.stream)));
+            }
+            let mut version = write.expected;
+            for body in &write.events {
+                version = version.next();
+                envelopes.push(self.envelope(log, &write.stream, version, body)?);
+            }
+        }
+        if envelopes.is_empty() {
+            return Err(refused("it has no events".to_owned()));
+        }
+        Ok(envelopes)
+    }
+
+    fn envelope(
+        &self,
+        log: &LogId,
+        stream: &StreamId,
+        version: Version,
+        body: &Body,
+    ) -> Result<Envelope, AppendError> {
+        let envelope: Envelope = serde_json::from_slice(body.bytes())
+            .map_err(|error| refused(format!("an event is malformed: {error}")))?;
+        if envelope.log() != *log {
+            return Err(refused(format!("an event is of log {}", envelope.log())));
+        }
+        if envelope.subject != *stream {
+            return Err(refused(format!("an event is of {}", envelope.subject)));
+        }
+        if envelope.version != version {
+            return Err(refused(format!(
+                "an event of {stream} has version {}, not {version}",
+                envelope.version
+            )));
+        }
+        if envelope.requestid != self.request {
+            return Err(refused("an event is of another request".to_owned()));
+        }
+        Ok(envelope)
+    }
+}
+
+fn refused(why: String) -> AppendError {
+    AppendError::Refused(why)
 }
 
 /// Where an append came to stand.

@@ -6,7 +6,8 @@ use crate::ids::LogId;
 /// Holds what is queried. Everything in it can be thrown away and rebuilt from the logs.
 ///
 /// Calls block briefly (a cached read) or, for `commit`, for a disk write: callers on an async
-/// runtime commit from a blocking thread.
+/// runtime commit from a blocking thread. A read sees each commit whole or not at all.
+/// A table's name contains no NUL byte; a commit to one that does is refused.
 pub trait ProjectionStore: Send + Sync {
     /// How far `projection` has taken in `log`; `None` if it never began.
     fn checkpoint(&self, projection: &str, log: &LogId) -> Result<Option<Checkpoint>, StoreError>;

@@ -2,6 +2,7 @@
 
 pub mod contract;
 mod memory_log;
+mod memory_rows;
 mod scenario;
 
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use crate::log::{Append, Write};
 use crate::order::Order;
 
 pub use memory_log::MemoryLog;
+pub use memory_rows::MemoryRows;
 pub use scenario::{Scenario, Then, given};
 
 /// A complete envelope for stream number `stream` of `log`, at `version`.

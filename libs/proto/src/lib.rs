@@ -18,3 +18,13 @@ pub trait CommandRequest: prost::Message + Clone {
 
     fn take_meta(&mut self) -> Option<types::v1::CommandMeta>;
 }
+
+/// An enum of the contract: its values are known by name, so that no table of numbers is kept by hand.
+pub trait Word {
+    /// What all its values begin with: `RISK_LEVEL_`.
+    const PREFIX: &'static str;
+
+    fn full_name(number: i32) -> Option<&'static str>;
+
+    fn number(full_name: &str) -> Option<i32>;
+}

@@ -1,1 +1,3 @@
-//! placeholder
+//! The directory service: who exists and which limits hold in a region.
+
+pub mod reference;

@@ -1,1 +1,3 @@
 //! Contract suites: what every adapter of a port must do.
+
+pub mod rows;

@@ -74,6 +74,10 @@ where
 {
     /// # Panics
     /// If it led to anything else.
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "most tests end here; only some go on to ask for the state"
+    )]
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = A::Event>) -> Self {
         match &self.outcome {
@@ -85,6 +89,10 @@ where
 
     /// # Panics
     /// If it was not rejected, or for another reason.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a test names the rejection on the spot, without a borrow"
+    )]
     #[track_caller]
     pub fn then_rejected(self, expected: A::Rejection) {
         match self.outcome {

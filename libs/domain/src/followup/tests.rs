@@ -1,0 +1,384 @@
+//! The plan's rules told as examples, its table cell by cell, its invariants over random histories.
+
+use std::sync::Arc;
+
+use eventsourcing::testing::{Scenario, given};
+use eventsourcing::{Actor, Aggregate, Occasion, Region};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::acting::Acting;
+use crate::directory::calendar::CalendarEntries;
+use crate::directory::{CallbackRule, InfoPause, Limit, PerRisk, RuleSet, Weekday};
+use crate::ids::{DeskId, OrganizationId, ReferralId, VisitId, WorkerId};
+use crate::transitions::NotAllowed;
+use crate::values::{Party, RiskLevel, Role, Term};
+
+const QINGDAO: u128 = 1;
+const LAOSHAN: u128 = 2;
+
+fn region() -> Region {
+    "370200".parse().unwrap()
+}
+
+fn unit(of: u128) -> Party {
+    Party {
+        organization: OrganizationId::new(region(), Uuid::from_u128(of)),
+        desk: DeskId::new(region(), Uuid::from_u128(of)),
+    }
+}
+
+fn acting(of: u128, role: Role) -> Actor {
+    let person = Acting {
+        worker: WorkerId::new(region(), Uuid::from_u128(of)),
+        organization: unit(of).organization,
+        role,
+    };
+    person.actor()
+}
+
+fn charge(of: u128) -> Charge {
+    Charge {
+        hop: ReferralId::new(Region::CENTRAL, Uuid::from_u128(of)),
+        unit: unit(of),
+        worker: WorkerId::new(region(), Uuid::from_u128(of)),
+    }
+}
+
+fn visit(n: u128) -> VisitId {
+    VisitId::new(region(), Uuid::from_u128(n))
+}
+
+fn hours(n: i64) -> Timestamp {
+    "2026-01-12T01:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(n)
+}
+
+fn rules() -> Arc<RuleSet> {
+    let limit = PerRisk {
+        immediate: Limit::Minutes(24 * 60),
+        high: Limit::Minutes(24 * 60),
+        medium: Limit::WorkingDays(1),
+        low: Limit::WorkingDays(3),
+        watch: Limit::WorkingDays(5),
+    };
+    let calendar = CalendarEntries {
+        utc_offset_minutes: 480,
+        weekend: [Weekday::Saturday, Weekday::Sunday].into(),
+        holidays: [].into(),
+        make_up_days: [].into(),
+    };
+    Arc::new(RuleSet {
+        version: "2026-01".to_owned(),
+        first_action: limit,
+        answer: limit,
+        return_decision: limit,
+        info_pause: InfoPause {
+            at_most: Limit::Minutes(24 * 60),
+            never_at: vec![],
+        },
+        callbacks: CallbackRule {
+            failed_attempts: 5,
+            within_minutes: 120,
+            risk_at_least: RiskLevel::High,
+        },
+        first_follow_up: limit,
+        calendar: calendar.try_into().unwrap(),
+    })
+}
+
+fn open(n: u128, risk: RiskLevel) -> PlanCommand {
+    PlanCommand::Open(Opening {
+        charge: charge(QINGDAO),
+        risk,
+        formed_at: hours(0),
+        visit: visit(n),
+        rules: rules(),
+    })
+}
+
+fn opened(risk: RiskLevel) -> PlanEvent {
+    PlanEvent::PlanOpened {
+        charge: charge(QINGDAO),
+        risk,
+        formed_at: hours(0),
+        rules_version: "2026-01".to_owned(),
+    }
+}
+
+fn planned(n: u128, due_at: Timestamp) -> PlanEvent {
+    PlanEvent::VisitPlanned {
+        visit: visit(n),
+        kind: VisitKind::Phone,
+        due_at,
+        rules_version: "2026-01".to_owned(),
+    }
+}
+
+fn withdrawn() -> PlanEvent {
+    PlanEvent::PlanWithdrawn {
+        hop: charge(QINGDAO).hop,
+    }
+}
+
+fn report(n: u128, report: Report) -> PlanCommand {
+    PlanCommand::RecordVisit {
+        visit: visit(n),
+        report,
+        note: None,
+    }
+}
+
+fn ended(n: u128, result: VisitResult) -> PlanEvent {
+    PlanEvent::VisitDone {
+        visit: visit(n),
+        result,
+        note: None,
+    }
+}
+
+fn missed(n: u128, due_at: Timestamp) -> PlanEvent {
+    PlanEvent::VisitMissed {
+        visit: visit(n),
+        due_at,
+    }
+}
+
+/// A plan with one visit owed, due after 24 hours, and then what is given.
+fn owing(then: impl IntoIterator<Item = PlanEvent>) -> Scenario<FollowUpPlan> {
+    let first = [opened(RiskLevel::Immediate), planned(1, hours(24))];
+    given::<FollowUpPlan>(first.into_iter().chain(then)).at(hours(1))
+}
+
+#[test]
+fn the_first_follow_up_is_a_phone_call_due_by_the_risk() {
+    given::<FollowUpPlan>([])
+        .when(open(1, RiskLevel::Immediate))
+        .then([opened(RiskLevel::Immediate), planned(1, hours(24))]);
+    // 09:00 on a Monday in China: the end of the third working day is Thursday's.
+    given::<FollowUpPlan>([])
+        .when(open(1, RiskLevel::Low))
+        .then([opened(RiskLevel::Low), planned(1, hours(87))]);
+}
+
+#[test]
+fn the_unit_in_charge_reports_that_a_visit_took_place() {
+    for role in [
+        Role::Worker,
+        Role::Supervisor,
+        Role::Authorised,
+        Role::Visitor,
+    ] {
+        owing([])
+            .by(acting(QINGDAO, role))
+            .when(report(1, Report::TookPlace(VisitResult::Refused)))
+            .then([ended(1, VisitResult::Refused)]);
+    }
+}
+
+#[test]
+fn a_visit_put_off_is_still_owed_later() {
+    let put_off = PlanEvent::VisitRescheduled {
+        visit: visit(1),
+        due_at: hours(48),
+        note: None,
+    };
+    let by_unit = |history: Vec<PlanEvent>| owing(history).by(acting(QINGDAO, Role::Worker));
+    let state = by_unit(vec![])
+        .when(report(1, Report::PutOff { due_at: hours(48) }))
+        .then([put_off.clone()])
+        .state();
+    assert_eq!(state.owed().count(), 1);
+    by_unit(vec![])
+        .when(report(1, Report::PutOff { due_at: hours(1) }))
+        .then_rejected(PlanRejection::DueInPast);
+    owing([put_off])
+        .at(hours(24))
+        .when(PlanCommand::MarkMissed { visit: visit(1) })
+        .then_rejected(PlanRejection::NotDueYet);
+}
+
+#[test]
+fn a_visit_is_missed_when_its_time_comes_and_only_once() {
+    let mark = || PlanCommand::MarkMissed { visit: visit(1) };
+    owing([])
+        .at(hours(24) - SignedDuration::from_millis(1))
+        .when(mark())
+        .then_rejected(PlanRejection::NotDueYet);
+    owing([])
+        .at(hours(24))
+        .when(mark())
+        .then([missed(1, hours(24))]);
+    owing([missed(1, hours(24))])
+        .at(hours(25))
+        .when(mark())
+        .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Missed));
+}
+
+#[test]
+fn a_visit_that_took_place_is_not_missed_and_not_reported_again() {
+    owing([ended(1, VisitResult::Done)])
+        .at(hours(24))
+        .when(PlanCommand::MarkMissed { visit: visit(1) })
+        .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Done));
+    owing([ended(1, VisitResult::Done)])
+        .by(acting(QINGDAO, Role::Worker))
+        .when(report(1, Report::TookPlace(VisitResult::Done)))
+        .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Done));
+    owing([])
+        .by(acting(QINGDAO, Role::Worker))
+        .when(report(2, Report::TookPlace(VisitResult::Done)))
+        .then_rejected(PlanRejection::VisitUnknown);
+}
+
+#[test]
+fn a_withdrawn_plan_owes_nothing_and_may_open_again() {
+    let state = owing([])
+        .when(PlanCommand::Withdraw)
+        .then([withdrawn()])
+        .state();
+    assert_eq!(state.owed().count(), 0);
+    owing([withdrawn()])
+        .when(open(2, RiskLevel::Immediate))
+        .then([opened(RiskLevel::Immediate), planned(2, hours(24))]);
+    owing([withdrawn()])
+        .when(open(1, RiskLevel::Immediate))
+        .then_rejected(PlanRejection::VisitKnown);
+}
+
+#[test]
+fn when_the_lead_changes_the_new_unit_owes_the_visits() {
+    let state = owing([])
+        .when(PlanCommand::HandOver(charge(LAOSHAN)))
+        .then([PlanEvent::PlanHandedOver(charge(LAOSHAN))])
+        .state();
+    assert_eq!(state.owed().count(), 1);
+    assert_eq!(state.place(&acting(LAOSHAN, Role::Worker)), Place::Unit);
+    assert_eq!(state.place(&acting(QINGDAO, Role::Worker)), Place::Outsider);
+}
+
+#[test]
+fn whoever_only_watches_or_administers_reports_nothing() {
+    for role in [Role::Auditor, Role::Administrator] {
+        owing([])
+            .by(acting(QINGDAO, role))
+            .when(report(1, Report::TookPlace(VisitResult::Done)))
+            .then_rejected(PlanRejection::NotAllowed(NotAllowed::Forbidden {
+                command: PlanCommandKind::RecordVisit,
+            }));
+    }
+}
+
+#[test]
+fn every_cell_of_the_table_decides() {
+    for state in PlanState::ALL.iter().copied() {
+        for kind in PlanCommandKind::ALL.iter().copied() {
+            for place in Place::ALL.iter().copied() {
+                let plan = plan_in(state);
+                let on = Occasion {
+                    actor: actor_at(place),
+                    now: hours(24),
+                    occurred_at: hours(24),
+                };
+                let outcome = plan.decide(&command_of(kind), &on);
+                let gated = matches!(outcome, Err(PlanRejection::NotAllowed(_)));
+                let row = TRANSITIONS
+                    .0
+                    .contains(&(state, kind, plan.place(&on.actor)));
+                assert_eq!(gated, !row, "{state:?} {kind:?} {place:?}: {outcome:?}");
+            }
+        }
+    }
+}
+
+fn plan_in(state: PlanState) -> FollowUpPlan {
+    match state {
+        PlanState::Unopened => FollowUpPlan::default(),
+        PlanState::Open => owing([]).state(),
+        PlanState::Withdrawn => owing([withdrawn()]).state(),
+    }
+}
+
+fn command_of(kind: PlanCommandKind) -> PlanCommand {
+    match kind {
+        PlanCommandKind::OpenPlan => open(2, RiskLevel::Immediate),
+        PlanCommandKind::HandOverPlan => PlanCommand::HandOver(charge(LAOSHAN)),
+        PlanCommandKind::WithdrawPlan => PlanCommand::Withdraw,
+        PlanCommandKind::RecordVisit => report(1, Report::TookPlace(VisitResult::Done)),
+        PlanCommandKind::MarkMissed => PlanCommand::MarkMissed { visit: visit(1) },
+    }
+}
+
+fn actor_at(place: Place) -> Actor {
+    match place {
+        Place::System => Actor::system("plan-follows-team", "1"),
+        Place::Unit => acting(QINGDAO, Role::Visitor),
+        Place::Outsider => acting(LAOSHAN, Role::Supervisor),
+    }
+}
+
+fn any_command() -> impl Strategy<Value = PlanCommand> {
+    let visits = || 1..5_u128;
+    let result = prop::sample::select(VisitResult::ALL);
+    prop_oneof![
+        2 => (visits(), prop::sample::select(RiskLevel::ALL)).prop_map(|(n, risk)| open(n, risk)),
+        1 => Just(PlanCommand::HandOver(charge(LAOSHAN))),
+        1 => Just(PlanCommand::Withdraw),
+        3 => (visits(), result).prop_map(|(n, result)| report(n, Report::TookPlace(result))),
+        2 => (visits(), 0..200_i64).prop_map(|(n, to)| report(n, Report::PutOff { due_at: hours(to) })),
+        3 => visits().prop_map(|n| PlanCommand::MarkMissed { visit: visit(n) }),
+    ]
+}
+
+/// How often a visit has ended, by whatever event.
+fn endings(history: &[PlanEvent], of: VisitId) -> usize {
+    let ends = |event: &&PlanEvent| match event {
+        PlanEvent::VisitDone { visit, .. } | PlanEvent::VisitMissed { visit, .. } => *visit == of,
+        PlanEvent::PlanOpened { .. }
+        | PlanEvent::VisitPlanned { .. }
+        | PlanEvent::PlanHandedOver(_)
+        | PlanEvent::PlanWithdrawn { .. }
+        | PlanEvent::VisitRescheduled { .. } => false,
+    };
+    history.iter().filter(ends).count()
+}
+
+proptest! {
+    #[test]
+    fn a_visit_ends_at_most_once_and_is_owed_until_it_does(
+        commands in prop::collection::vec((any_command(), 0..3_usize, 0..8_i64), 1..60)
+    ) {
+        let mut plan = FollowUpPlan::default();
+        let mut history: Vec<PlanEvent> = vec![];
+        let mut now = hours(0);
+        for (command, who, later) in commands {
+            now += SignedDuration::from_hours(later);
+            let on = Occasion { actor: actor_at(Place::ALL[who]), now, occurred_at: now };
+            for event in plan.decide(&command, &on).unwrap_or_default() {
+                plan.evolve(&event);
+                history.push(event);
+            }
+            for (id, visit) in &plan.visits {
+                let open = usize::from(matches!(
+                    visit.status,
+                    VisitStatus::Owed | VisitStatus::Withdrawn
+                ));
+                prop_assert_eq!(endings(&history, *id) + open, 1, "{:?}", visit);
+            }
+            if plan.state() != PlanState::Open {
+                prop_assert_eq!(plan.owed().count(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_missed_visit_was_due(at in 0..100_i64) {
+        let mark = owing([]).at(hours(at)).when(PlanCommand::MarkMissed { visit: visit(1) });
+        if at >= 24 {
+            mark.then([missed(1, hours(24))]);
+        } else {
+            mark.then_rejected(PlanRejection::NotDueYet);
+        }
+    }
+}

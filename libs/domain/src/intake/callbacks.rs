@@ -1,0 +1,124 @@
+//! Calling back: the plan, the attempts, and when enough of them have failed.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::directory::CallbackRule;
+use crate::sealed::{Sealed, Text};
+use crate::values::{RiskLevel, terms};
+
+terms! {
+    /// What came of one attempt.
+    pub enum CallbackOutcome {
+        Reached => "接通",
+        NoAnswer => "无人接听",
+        Busy => "占线",
+        PoweredOff => "关机",
+        Rejected => "挂断",
+        InvalidNumber => "空号",
+        /// Nothing may be told.
+        ThirdPartyAnswered => "他人接听",
+        VoicemailLeft => "已留言",
+        ReachedRefused => "接通拒谈",
+        CallerCalledBack => "来电人回拨",
+    }
+}
+
+impl CallbackOutcome {
+    /// Whether the person was on the line, willing or not; every other attempt has failed.
+    pub fn reached(self) -> bool {
+        matches!(
+            self,
+            Self::Reached | Self::ReachedRefused | Self::CallerCalledBack
+        )
+    }
+}
+
+/// Which number to call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum CallbackNumber {
+    /// The caller's own, kept with the contact.
+    OfContact,
+    /// Another one, given for this.
+    Given(Sealed<Text>),
+}
+
+/// When to call, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallbackPlan {
+    pub number: CallbackNumber,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub at: Timestamp,
+    pub outcome: CallbackOutcome,
+}
+
+/// Every attempt so far, and the plan being followed, if one is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Callbacks {
+    pub plan: Option<CallbackPlan>,
+    pub attempts: Vec<Attempt>,
+    /// The rule has fired; it does so once.
+    pub exhausted: bool,
+}
+
+/// The inputs on which the rule decided that enough attempts have failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exhaustion {
+    pub failed_attempts: u32,
+    pub first_failed_at: Timestamp,
+    pub last_failed_at: Timestamp,
+    pub within_minutes: u32,
+    pub risk: RiskLevel,
+    pub risk_at_least: RiskLevel,
+}
+
+impl Callbacks {
+    pub(super) fn add(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+        if attempt.outcome.reached() {
+            self.plan = None;
+        }
+    }
+
+    /// Whether `last` completes a row of failed attempts, as long and as close as the rule says,
+    /// since the person was last reached. Attempts may be recorded late and in any order.
+    pub(super) fn exhausted_by(
+        &self,
+        last: Attempt,
+        risk: RiskLevel,
+        rule: &CallbackRule,
+    ) -> Option<Exhaustion> {
+        // Levels are ordered worst first.
+        if self.exhausted || last.outcome.reached() || risk > rule.risk_at_least {
+            return None;
+        }
+        let mut attempts = self.attempts.clone();
+        attempts.push(last);
+        attempts.sort_by_key(|attempt| attempt.at);
+        let failed = attempts
+            .rsplit(|attempt| attempt.outcome.reached())
+            .next()
+            .unwrap_or_default();
+        let count = usize::try_from(rule.failed_attempts).unwrap_or(usize::MAX);
+        let within = SignedDuration::from_mins(i64::from(rule.within_minutes));
+        failed
+            .windows(count.max(1))
+            .map(|row| (row[0].at, row[row.len() - 1].at))
+            .find(|(first, end)| {
+                end.duration_since(*first) <= within && (*first..=*end).contains(&last.at)
+            })
+            .map(|(first_failed_at, last_failed_at)| Exhaustion {
+                failed_attempts: rule.failed_attempts,
+                first_failed_at,
+                last_failed_at,
+                within_minutes: rule.within_minutes,
+                risk,
+                risk_at_least: rule.risk_at_least,
+            })
+    }
+}

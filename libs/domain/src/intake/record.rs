@@ -1,0 +1,398 @@
+//! A recorded contact: what each command leads to, and what each event changes.
+
+use std::collections::BTreeSet;
+
+use eventsourcing::Occasion;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::callbacks::{
+    Attempt, CallbackNumber, CallbackOutcome, CallbackPlan, Callbacks, Exhaustion,
+};
+use super::consent::{ConsentEntry, ConsentGiver, ConsentLedger, ConsentState, LegalBasis};
+use super::contact::{Contact, Matter, SafetyMark, Subject};
+use super::stage::Stage;
+use super::transitions::{CommandKind, Phase};
+use super::triage::{Assessment, EmergencyService};
+use super::{Decision, IntakeCommand, IntakeEvent, IntakeRejection, Outcome, ProposalCause};
+use crate::directory::RuleSet;
+use crate::ids::ReferralId;
+use crate::sealed::{Sealed, Text};
+use crate::values::{DisclosureBasis, Party};
+
+/// A recorded contact and all that has become of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    pub desk: Party,
+    pub received_at: Timestamp,
+    pub contact: Contact,
+    pub safety: BTreeSet<SafetyMark>,
+    pub told: BTreeSet<EmergencyService>,
+    pub consents: ConsentLedger,
+    pub legal_bases: Vec<LegalBasis>,
+    pub callbacks: Callbacks,
+    /// While the first thing that a person does about it is owed.
+    pub first_action_due_at: Option<Timestamp>,
+    pub stage: Stage,
+}
+
+impl Record {
+    pub(super) fn new(desk: Party, received_at: Timestamp, contact: &Contact) -> Self {
+        Self {
+            desk,
+            received_at,
+            contact: contact.clone(),
+            safety: BTreeSet::new(),
+            told: BTreeSet::new(),
+            consents: ConsentLedger::default(),
+            legal_bases: Vec::new(),
+            callbacks: Callbacks::default(),
+            first_action_due_at: None,
+            stage: match contact.matter {
+                Matter::Concern { .. } => Stage::AwaitingTriage,
+                Matter::NoCase { .. } => Stage::NoCase,
+            },
+        }
+    }
+
+    /// The table has allowed the command in this phase.
+    pub(super) fn decide(&self, command: &IntakeCommand, on: &Occasion) -> Decision {
+        match command {
+            IntakeCommand::RecordContact { .. } => Err(self.not_in_phase(command.kind())),
+            IntakeCommand::DescribeSubject { subject } => {
+                let subject = subject.clone();
+                Ok(vec![IntakeEvent::SubjectDescribed { subject }])
+            }
+            IntakeCommand::Triage { assessment, rules } => self.triage(assessment, rules),
+            IntakeCommand::Reassess { assessment, rules } => self.reassess(assessment, rules, on),
+            IntakeCommand::TellEmergencyService { service, note } => {
+                Ok(vec![IntakeEvent::EmergencyServiceTold {
+                    service: *service,
+                    note: note.clone(),
+                }])
+            }
+            IntakeCommand::MarkSafety { mark, note } => Ok(self.mark_safety(*mark, note.clone())),
+            IntakeCommand::LiftSafetyMark { mark, reason } => self.lift_safety_mark(*mark, reason),
+            IntakeCommand::RecordConsent { entry } => self.record_consent(entry, on),
+            IntakeCommand::ExpireConsent { by, purpose } => {
+                self.consents.expired(*by, *purpose, on.now).map(|entry| {
+                    vec![IntakeEvent::ConsentExpired {
+                        entry: Box::new(entry),
+                    }]
+                })
+            }
+            IntakeCommand::RecordLegalBasis { basis } => self.record_legal_basis(basis),
+            IntakeCommand::PlanCallback { plan } => self.plan_callback(plan, on),
+            IntakeCommand::RecordAttempt {
+                outcome,
+                note,
+                rules,
+                relay,
+            } => {
+                let attempt = Attempt {
+                    at: on.occurred_at,
+                    outcome: *outcome,
+                };
+                self.record_attempt(attempt, note.clone(), rules, *relay)
+            }
+            IntakeCommand::MarkFirstActionMissed => self.mark_first_action_missed(on),
+            IntakeCommand::OpenCase => Ok(vec![self.case_opened()?]),
+            IntakeCommand::ProposeReferral { relay, reason } => {
+                let reason = reason.clone();
+                let cause = ProposalCause::Supervisor { reason };
+                Ok(vec![self.referral_proposed(*relay, cause)?])
+            }
+            IntakeCommand::EndWithoutCase { outcome, note } => {
+                Ok(vec![IntakeEvent::EndedWithoutCase {
+                    outcome: *outcome,
+                    note: note.clone(),
+                }])
+            }
+            IntakeCommand::KeepHere { note } => self.keep_here(note.clone()),
+            IntakeCommand::HandOver { to, hop, epoch } => self.hand_over(*to, *hop, *epoch),
+        }
+    }
+
+    fn triage(&self, assessment: &Assessment, rules: &RuleSet) -> Decision {
+        check_reasons(assessment)?;
+        let limit = rules.first_action.of(assessment.risk);
+        let nobody_acted = self.told.is_empty();
+        Ok(vec![IntakeEvent::Triaged {
+            assessment: Box::new(assessment.clone()),
+            first_action_due_at: nobody_acted.then(|| rules.due(limit, self.received_at)),
+            rules_version: rules.version.clone(),
+        }])
+    }
+
+    fn reassess(&self, assessment: &Assessment, rules: &RuleSet, on: &Occasion) -> Decision {
+        check_reasons(assessment)?;
+        let from = self.assessment()?.risk;
+        // Levels are ordered worst first: a worse one owes a person's action anew.
+        let anew = (assessment.risk < from)
+            .then(|| rules.due(rules.first_action.of(assessment.risk), on.occurred_at));
+        Ok(vec![IntakeEvent::Reassessed {
+            from,
+            assessment: Box::new(assessment.clone()),
+            first_action_due_at: self.first_action_due_at.into_iter().chain(anew).min(),
+            rules_version: rules.version.clone(),
+        }])
+    }
+
+    fn mark_safety(&self, mark: SafetyMark, note: Option<Sealed<Text>>) -> Vec<IntakeEvent> {
+        let mut events = vec![IntakeEvent::SafetyMarked { mark, note }];
+        let calls_the_contact = self
+            .callbacks
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.number == CallbackNumber::OfContact);
+        if mark == SafetyMark::DoNotCallBack && calls_the_contact {
+            events.push(IntakeEvent::CallbackPlanCancelled { because: mark });
+        }
+        events
+    }
+
+    fn lift_safety_mark(&self, mark: SafetyMark, reason: &Sealed<Text>) -> Decision {
+        if !self.safety.contains(&mark) {
+            return Err(IntakeRejection::MarkNotSet);
+        }
+        let reason = reason.clone();
+        Ok(vec![IntakeEvent::SafetyMarkLifted { mark, reason }])
+    }
+
+    fn record_consent(&self, entry: &ConsentEntry, on: &Occasion) -> Decision {
+        let asks = matches!(entry.state, ConsentState::Asked | ConsentState::Given);
+        if asks && entry.by == ConsentGiver::Guardian && self.guardian_must_not_know() {
+            return Err(IntakeRejection::GuardianMustNotKnow);
+        }
+        let Matter::Concern { subject, .. } = &self.contact.matter else {
+            return Err(self.not_in_phase(CommandKind::RecordConsent));
+        };
+        self.consents.check(entry, subject.age_band, on.now)?;
+        let entry = Box::new(entry.clone());
+        Ok(vec![IntakeEvent::ConsentRecorded { entry }])
+    }
+
+    /// A guardian who is the suspect is neither asked nor told from then on.
+    fn record_legal_basis(&self, basis: &LegalBasis) -> Decision {
+        let mut events = vec![IntakeEvent::LegalBasisRecorded {
+            basis: basis.clone(),
+        }];
+        match basis.basis {
+            DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian => {
+                return Err(IntakeRejection::ConsentIsNoLegalBasis);
+            }
+            DisclosureBasis::GuardianSuspect if !self.guardian_must_not_know() => {
+                events.extend(self.mark_safety(SafetyMark::NeverTellGuardian, None));
+            }
+            _ => {}
+        }
+        Ok(events)
+    }
+
+    fn plan_callback(&self, plan: &CallbackPlan, on: &Occasion) -> Decision {
+        if plan.number == CallbackNumber::OfContact {
+            if self.safety.contains(&SafetyMark::DoNotCallBack) {
+                return Err(IntakeRejection::DoNotCallBack);
+            }
+            if self.contact.number.is_none() && self.contact.original_number.is_none() {
+                return Err(IntakeRejection::NoNumber);
+            }
+        }
+        if plan.until <= plan.from {
+            return Err(IntakeRejection::WindowEmpty);
+        }
+        if plan.until <= on.now {
+            return Err(IntakeRejection::NotInFuture { field: "until" });
+        }
+        let plan = Box::new(plan.clone());
+        Ok(vec![IntakeEvent::CallbackPlanned { plan }])
+    }
+
+    /// The attempt; and, where it completes the row that the rule asks for, what the rule says.
+    fn record_attempt(
+        &self,
+        attempt: Attempt,
+        note: Option<Sealed<Text>>,
+        rules: &RuleSet,
+        relay: Option<Party>,
+    ) -> Decision {
+        // Whoever calls back by themselves needs no plan of ours.
+        if self.callbacks.plan.is_none() && attempt.outcome != CallbackOutcome::CallerCalledBack {
+            return Err(IntakeRejection::NoCallbackPlanned);
+        }
+        let number = u32::try_from(self.callbacks.attempts.len()).unwrap_or(u32::MAX);
+        let mut events = vec![IntakeEvent::CallbackAttempted {
+            number: number.saturating_add(1),
+            attempt,
+            note,
+        }];
+        let risk = self.assessment()?.risk;
+        if let Some(exhaustion) = self.callbacks.exhausted_by(attempt, risk, &rules.callbacks) {
+            events.extend(self.exhausted(exhaustion, rules, relay)?);
+        }
+        Ok(events)
+    }
+
+    /// Nobody could be reached: the case is opened if it is not, and a referral proposed if none is.
+    fn exhausted(&self, exhaustion: Exhaustion, rules: &RuleSet, relay: Option<Party>) -> Decision {
+        let cause = ProposalCause::CallbacksExhausted {
+            failed_attempts: exhaustion.failed_attempts,
+            rules_version: rules.version.clone(),
+        };
+        let mut events = vec![IntakeEvent::CallbacksExhausted {
+            exhaustion,
+            rules_version: rules.version.clone(),
+        }];
+        if self.stage.phase() == Phase::Triaged {
+            events.push(self.case_opened()?);
+        }
+        if let (Some(relay), false) = (relay, self.stage.referral_proposed()) {
+            events.push(self.referral_proposed(relay, cause)?);
+        }
+        Ok(events)
+    }
+
+    fn mark_first_action_missed(&self, on: &Occasion) -> Decision {
+        match self.first_action_due_at {
+            Some(due_at) if due_at <= on.now => Ok(vec![IntakeEvent::FirstActionMissed { due_at }]),
+            _ => Err(IntakeRejection::NothingDue),
+        }
+    }
+
+    fn case_opened(&self) -> Result<IntakeEvent, IntakeRejection> {
+        let assessment = self.assessment()?;
+        Ok(IntakeEvent::CaseOpened {
+            custodian: self.desk,
+            case_type: assessment.case_type,
+            risk: assessment.risk,
+            flags: assessment.flags.clone(),
+        })
+    }
+
+    fn referral_proposed(
+        &self,
+        relay: Party,
+        because: ProposalCause,
+    ) -> Result<IntakeEvent, IntakeRejection> {
+        if self.stage.referral_proposed() {
+            return Err(IntakeRejection::AlreadyProposed);
+        }
+        let assessment = self.assessment()?;
+        Ok(IntakeEvent::ReferralProposed {
+            from: self.desk,
+            to: relay,
+            case_type: assessment.case_type,
+            risk: assessment.risk,
+            flags: assessment.flags.clone(),
+            summary: assessment.summary.clone(),
+            because: Box::new(because),
+        })
+    }
+
+    fn keep_here(&self, note: Option<Sealed<Text>>) -> Decision {
+        let assessment = self.assessment()?;
+        Ok(vec![IntakeEvent::KeptHere {
+            custodian: self.desk,
+            case_type: assessment.case_type,
+            risk: assessment.risk,
+            flags: assessment.flags.clone(),
+            note,
+        }])
+    }
+
+    fn hand_over(&self, to: Party, hop: ReferralId, epoch: u64) -> Decision {
+        if to == self.desk {
+            return Err(IntakeRejection::CustodyStaysHere);
+        }
+        Ok(vec![IntakeEvent::HandedOver { to, hop, epoch }])
+    }
+
+    fn guardian_must_not_know(&self) -> bool {
+        self.safety.contains(&SafetyMark::NeverTellGuardian)
+    }
+
+    /// The assessment in force; the table lets nothing through that needs one before there is one.
+    fn assessment(&self) -> Result<&Assessment, IntakeRejection> {
+        self.stage
+            .assessment()
+            .ok_or_else(|| self.not_in_phase(CommandKind::Reassess))
+    }
+
+    fn not_in_phase(&self, command: CommandKind) -> IntakeRejection {
+        IntakeRejection::NotInPhase {
+            command,
+            phase: self.stage.phase(),
+            allowed: Vec::new(),
+        }
+    }
+
+    pub(super) fn evolve(&mut self, event: &IntakeEvent) {
+        match event {
+            // The first receipt stays the first.
+            IntakeEvent::ContactRecorded { .. } => {}
+            IntakeEvent::SubjectDescribed { subject } => self.describe(subject),
+            IntakeEvent::Triaged {
+                assessment,
+                first_action_due_at,
+                ..
+            }
+            | IntakeEvent::Reassessed {
+                assessment,
+                first_action_due_at,
+                ..
+            } => {
+                self.first_action_due_at = *first_action_due_at;
+                self.stage.assess(assessment);
+            }
+            IntakeEvent::FirstActionMissed { .. } => self.first_action_due_at = None,
+            IntakeEvent::EmergencyServiceTold { service, .. } => {
+                self.first_action_due_at = None;
+                self.told.insert(*service);
+            }
+            IntakeEvent::SafetyMarked { mark, .. } => {
+                self.safety.insert(*mark);
+            }
+            IntakeEvent::SafetyMarkLifted { mark, .. } => {
+                self.safety.remove(mark);
+            }
+            IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } => {
+                self.consents.add((**entry).clone());
+            }
+            IntakeEvent::LegalBasisRecorded { basis } => self.legal_bases.push(basis.clone()),
+            IntakeEvent::CallbackPlanned { plan } => self.callbacks.plan = Some((**plan).clone()),
+            IntakeEvent::CallbackPlanCancelled { .. } => self.callbacks.plan = None,
+            IntakeEvent::CallbackAttempted { attempt, .. } => {
+                self.first_action_due_at = None;
+                self.callbacks.add(*attempt);
+            }
+            IntakeEvent::CallbacksExhausted { .. } => self.callbacks.exhausted = true,
+            IntakeEvent::CaseOpened { custodian, .. } => self.stage.open(*custodian),
+            IntakeEvent::ReferralProposed { .. } => {
+                self.first_action_due_at = None;
+                self.stage.propose_referral();
+            }
+            IntakeEvent::EndedWithoutCase { outcome, .. } => {
+                self.first_action_due_at = None;
+                self.stage.end((*outcome).into());
+            }
+            IntakeEvent::KeptHere { .. } => self.stage.keep_here(),
+            IntakeEvent::HandedOver { .. } => {
+                self.first_action_due_at = None;
+                self.stage.end(Outcome::HandedOver);
+            }
+        }
+    }
+
+    fn describe(&mut self, known: &Subject) {
+        if let Matter::Concern { subject, .. } = &mut self.contact.matter {
+            *subject = known.clone();
+        }
+    }
+}
+
+fn check_reasons(assessment: &Assessment) -> Result<(), IntakeRejection> {
+    if assessment.reasons.is_empty() {
+        return Err(IntakeRejection::ReasonsMissing);
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Every way in which the rules of an intake say no.
+
+use eventsourcing::{Rejection, RejectionKind};
+
+use super::consent::ConsentState;
+use super::transitions::{CommandKind, Phase};
+use crate::values::Term;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IntakeRejection {
+    #[error("this role may not {}", .command.name())]
+    NotPermitted { command: CommandKind },
+    #[error("the intake belongs to another organization")]
+    OtherOrganization,
+    #[error("no such intake")]
+    NotFound,
+    #[error("{} is not possible while the intake is {}", .command.name(), .phase.name())]
+    NotInPhase {
+        command: CommandKind,
+        phase: Phase,
+        allowed: Vec<CommandKind>,
+    },
+    #[error("nothing about an intake can have occurred before its contact")]
+    BeforeContact,
+    #[error("a call needs the line that was dialled")]
+    LineMissing,
+    #[error("a forwarded call keeps the caller's original number")]
+    OriginalNumberMissing,
+    #[error("a risk level needs at least one reason")]
+    ReasonsMissing,
+    #[error("{field} must lie in the future")]
+    NotInFuture { field: &'static str },
+    #[error("the window must end after it begins")]
+    WindowEmpty,
+    #[error("the number of the contact must not be called back")]
+    DoNotCallBack,
+    #[error("the contact left no number: give one")]
+    NoNumber,
+    #[error("no call-back is planned")]
+    NoCallbackPlanned,
+    #[error("this safety mark does not stand")]
+    MarkNotSet,
+    #[error("the guardian must not be told, hence not be asked")]
+    GuardianMustNotKnow,
+    #[error("under 14, or with the age unknown, only the guardian can consent")]
+    GuardianMustConsent,
+    #[error("a consent names its {field}")]
+    ConsentUnbounded { field: &'static str },
+    #[error("a consent that stands at {} cannot become {}", .from.name(), .to.name())]
+    ConsentStep {
+        from: ConsentState,
+        to: ConsentState,
+    },
+    #[error("consent is kept in the consent ledger, not as a legal basis")]
+    ConsentIsNoLegalBasis,
+    #[error("a referral has been proposed already")]
+    AlreadyProposed,
+    #[error("the case is in the custody of this unit already")]
+    CustodyStaysHere,
+    #[error("nothing is due")]
+    NothingDue,
+}
+
+impl Rejection for IntakeRejection {
+    fn kind(&self) -> RejectionKind {
+        match self {
+            Self::NotPermitted { .. } | Self::OtherOrganization => RejectionKind::Forbidden,
+            Self::NotFound => RejectionKind::NotFound,
+            Self::NotInPhase { .. }
+            | Self::DoNotCallBack
+            | Self::NoCallbackPlanned
+            | Self::MarkNotSet
+            | Self::GuardianMustNotKnow
+            | Self::GuardianMustConsent
+            | Self::ConsentStep { .. }
+            | Self::AlreadyProposed
+            | Self::CustodyStaysHere
+            | Self::NothingDue => RejectionKind::WrongState,
+            Self::BeforeContact
+            | Self::LineMissing
+            | Self::OriginalNumberMissing
+            | Self::ReasonsMissing
+            | Self::NotInFuture { .. }
+            | Self::WindowEmpty
+            | Self::NoNumber
+            | Self::ConsentUnbounded { .. }
+            | Self::ConsentIsNoLegalBasis => RejectionKind::Invalid,
+        }
+    }
+
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::NotPermitted { .. } => "ROLE_NOT_PERMITTED",
+            Self::OtherOrganization => "OTHER_ORGANIZATION",
+            Self::NotFound => "INTAKE_NOT_FOUND",
+            Self::NotInPhase { .. } => "NOT_IN_THIS_PHASE",
+            Self::BeforeContact => "BEFORE_CONTACT",
+            Self::LineMissing => "LINE_MISSING",
+            Self::OriginalNumberMissing => "ORIGINAL_NUMBER_MISSING",
+            Self::ReasonsMissing => "RISK_REASONS_MISSING",
+            Self::NotInFuture { .. } => "NOT_IN_FUTURE",
+            Self::WindowEmpty => "WINDOW_EMPTY",
+            Self::DoNotCallBack => "DO_NOT_CALL_BACK",
+            Self::NoNumber => "NO_NUMBER",
+            Self::NoCallbackPlanned => "NO_CALLBACK_PLANNED",
+            Self::MarkNotSet => "SAFETY_MARK_NOT_SET",
+            Self::GuardianMustNotKnow => "GUARDIAN_MUST_NOT_KNOW",
+            Self::GuardianMustConsent => "GUARDIAN_MUST_CONSENT",
+            Self::ConsentUnbounded { .. } => "CONSENT_UNBOUNDED",
+            Self::ConsentStep { .. } => "CONSENT_STEP",
+            Self::ConsentIsNoLegalBasis => "CONSENT_IS_NO_LEGAL_BASIS",
+            Self::AlreadyProposed => "REFERRAL_ALREADY_PROPOSED",
+            Self::CustodyStaysHere => "CUSTODY_STAYS_HERE",
+            Self::NothingDue => "NOTHING_DUE",
+        }
+    }
+
+    fn zh(&self) -> String {
+        let sentence = match self {
+            Self::NotPermitted { command } => {
+                return format!("该角色无权执行“{}”", command.zh());
+            }
+            Self::NotInPhase { command, phase, .. } => {
+                return format!("当前处于“{}”阶段，不能执行“{}”", phase.zh(), command.zh());
+            }
+            Self::ConsentStep { from, to } => {
+                return format!("知情同意不能由“{}”变更为“{}”", from.zh(), to.zh());
+            }
+            Self::ConsentUnbounded { field } | Self::NotInFuture { field } => {
+                return self.zh_of_field(field);
+            }
+            Self::OtherOrganization => "该来访记录属于其他单位",
+            Self::NotFound => "来访记录不存在",
+            Self::BeforeContact => "发生时间不能早于来访时间",
+            Self::LineMissing => "电话来访须注明拨打的线路",
+            Self::OriginalNumberMissing => "转接来电须保留原始号码",
+            Self::ReasonsMissing => "评定风险等级须至少说明一项理由",
+            Self::WindowEmpty => "回拨时段的结束时间须晚于开始时间",
+            Self::DoNotCallBack => "来电号码已标注为勿回拨",
+            Self::NoNumber => "来访未留号码，请提供回拨号码",
+            Self::NoCallbackPlanned => "尚未安排回拨",
+            Self::MarkNotSet => "该安全提示并未标注",
+            Self::GuardianMustNotKnow => "已标注不得告知监护人，因此也不得征询监护人",
+            Self::GuardianMustConsent => "不满十四周岁或年龄不详的，须由监护人同意",
+            Self::ConsentIsNoLegalBasis => "同意应登记在知情同意台账，不作为法定依据登记",
+            Self::AlreadyProposed => "已提议转介",
+            Self::CustodyStaysHere => "个案已由本单位管护",
+            Self::NothingDue => "没有到期事项",
+        };
+        sentence.to_owned()
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::BeforeContact => Some("meta.occurred_at"),
+            Self::LineMissing => Some("line"),
+            Self::OriginalNumberMissing => Some("original_number"),
+            Self::ReasonsMissing => Some("assessment.reasons"),
+            Self::NotInFuture { field } | Self::ConsentUnbounded { field } => Some(field),
+            Self::WindowEmpty => Some("until"),
+            Self::NoNumber => Some("number"),
+            Self::ConsentIsNoLegalBasis => Some("basis"),
+            _ => None,
+        }
+    }
+
+    fn allowed(&self) -> Vec<String> {
+        match self {
+            Self::NotInPhase { allowed, .. } => {
+                allowed.iter().map(|kind| kind.name().to_owned()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl IntakeRejection {
+    fn zh_of_field(&self, field: &str) -> String {
+        let name = match field {
+            "scope" => "可告知的范围",
+            "receivers" => "接收单位",
+            "valid_until" => "同意的有效期",
+            _ => "回拨时段的结束时间",
+        };
+        match self {
+            Self::NotInFuture { .. } => format!("{name}须晚于当前时间"),
+            _ => format!("知情同意须写明{name}"),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Taking a contact down.
+
+use super::*;
+use crate::intake::IntakeRejection;
+use crate::intake::contact::SafetyMark;
+use crate::intake::stage::Stage;
+use crate::intake::transitions::CommandKind;
+
+/// A worker of the desk, at the moment of the contact, with nothing recorded yet.
+fn at_first() -> Scenario<Intake> {
+    given([]).by(worker()).at(at(0))
+}
+
+#[test]
+fn a_contact_is_received_when_it_occurred() {
+    at_first().when(record(call())).then([recorded(call())]);
+}
+
+#[test]
+fn every_contact_that_is_no_case_is_a_fact_and_nothing_follows() {
+    for kind in NonCase::ALL {
+        let state = at_first()
+            .when(record(no_case(*kind)))
+            .then([recorded(no_case(*kind))])
+            .state();
+        assert_eq!(record_of(state).stage, Stage::NoCase);
+    }
+}
+
+#[test]
+fn a_call_needs_the_line_and_a_letter_does_not() {
+    let call = Contact {
+        line: None,
+        ..call()
+    };
+    let letter = Contact {
+        channel: Channel::Letter,
+        ..call.clone()
+    };
+    at_first()
+        .when(record(call))
+        .then_rejected(IntakeRejection::LineMissing);
+    at_first()
+        .when(record(letter.clone()))
+        .then([recorded(letter)]);
+}
+
+#[test]
+fn a_forwarded_call_keeps_the_original_number() {
+    let forwarded = Contact {
+        channel: Channel::ForwardedCall,
+        ..call()
+    };
+    let kept = Contact {
+        original_number: Some(sealed(SealedClass::Identity)),
+        ..forwarded.clone()
+    };
+    at_first()
+        .when(record(forwarded))
+        .then_rejected(IntakeRejection::OriginalNumberMissing);
+    at_first().when(record(kept.clone())).then([recorded(kept)]);
+}
+
+#[test]
+fn nobody_records_contacts_for_the_desk_of_another_organization() {
+    at_first()
+        .by(staff_of(central(), Role::Worker))
+        .when(record(call()))
+        .then_rejected(IntakeRejection::OtherOrganization);
+}
+
+#[test]
+fn another_organization_may_do_nothing_with_it_afterwards() {
+    after([recorded(call()), triaged(RiskLevel::High)])
+        .by(staff_of(central(), Role::Worker))
+        .when(IntakeCommand::OpenCase)
+        .then_rejected(IntakeRejection::OtherOrganization);
+}
+
+#[test]
+fn what_was_never_recorded_is_not_found_by_those_who_may_ask_and_forbidden_to_others() {
+    at_first()
+        .when(IntakeCommand::OpenCase)
+        .then_rejected(IntakeRejection::NotFound);
+    at_first()
+        .by(staff(Role::Auditor))
+        .when(IntakeCommand::OpenCase)
+        .then_rejected(IntakeRejection::NotPermitted {
+            command: CommandKind::OpenCase,
+        });
+}
+
+#[test]
+fn nothing_can_have_happened_before_the_contact() {
+    after([recorded(call()), triaged(RiskLevel::High)])
+        .at(at(-1))
+        .when(IntakeCommand::OpenCase)
+        .then_rejected(IntakeRejection::BeforeContact);
+}
+
+#[test]
+fn what_is_learned_about_the_subject_later_replaces_what_was_noted() {
+    let known = subject(AgeBand::Adult);
+    let state = after([recorded(call_about(AgeBand::Unknown))])
+        .when(IntakeCommand::DescribeSubject {
+            subject: known.clone(),
+        })
+        .then([IntakeEvent::SubjectDescribed {
+            subject: known.clone(),
+        }])
+        .state();
+    let narrative = words();
+    let matter = Matter::Concern {
+        subject: known,
+        narrative,
+    };
+    assert_eq!(record_of(state).contact.matter, matter);
+}
+
+#[test]
+fn a_safety_mark_stands_until_a_supervisor_lifts_it() {
+    let marked = IntakeEvent::SafetyMarked {
+        mark: SafetyMark::NeverTellGuardian,
+        note: Some(words()),
+    };
+    let lift = IntakeCommand::LiftSafetyMark {
+        mark: SafetyMark::NeverTellGuardian,
+        reason: words(),
+    };
+    let state = after([recorded(call())])
+        .when(IntakeCommand::MarkSafety {
+            mark: SafetyMark::NeverTellGuardian,
+            note: Some(words()),
+        })
+        .then([marked.clone()])
+        .state();
+    assert!(
+        record_of(state)
+            .safety
+            .contains(&SafetyMark::NeverTellGuardian)
+    );
+
+    after([recorded(call()), marked.clone()])
+        .when(lift.clone())
+        .then_rejected(IntakeRejection::NotPermitted {
+            command: CommandKind::LiftSafetyMark,
+        });
+    let state = after([recorded(call()), marked])
+        .by(supervisor())
+        .when(lift.clone())
+        .then([IntakeEvent::SafetyMarkLifted {
+            mark: SafetyMark::NeverTellGuardian,
+            reason: words(),
+        }])
+        .state();
+    assert!(record_of(state).safety.is_empty());
+    after([recorded(call())])
+        .by(supervisor())
+        .when(lift)
+        .then_rejected(IntakeRejection::MarkNotSet);
+}

@@ -1,0 +1,193 @@
+//! Triage, reassessment, and the first thing a person does.
+
+use super::*;
+use crate::intake::IntakeRejection;
+use crate::intake::triage::{EmergencyService, ReportFlag};
+
+fn triage(assessment: Assessment) -> IntakeCommand {
+    IntakeCommand::Triage {
+        assessment: Box::new(assessment),
+        rules: rules(),
+    }
+}
+
+fn reassess(assessment: Assessment) -> IntakeCommand {
+    IntakeCommand::Reassess {
+        assessment: Box::new(assessment),
+        rules: rules(),
+    }
+}
+
+fn reassessed(
+    from: RiskLevel,
+    to: RiskLevel,
+    first_action_due_at: Option<Timestamp>,
+) -> IntakeEvent {
+    IntakeEvent::Reassessed {
+        from,
+        assessment: Box::new(assessment(to)),
+        first_action_due_at,
+        rules_version: "2026-01".to_owned(),
+    }
+}
+
+fn told() -> IntakeEvent {
+    IntakeEvent::EmergencyServiceTold {
+        service: EmergencyService::Police,
+        note: None,
+    }
+}
+
+#[test]
+fn the_first_action_is_due_by_the_risk_counted_from_the_contact() {
+    for (risk, due_at) in [
+        (RiskLevel::Immediate, at(0)),
+        (RiskLevel::High, at(120)),
+        (RiskLevel::Medium, at(24 * 60)),
+        (RiskLevel::Low, "2026-01-08T16:00:00Z".parse().unwrap()),
+        (RiskLevel::Watch, at(7 * 24 * 60)),
+    ] {
+        after([recorded(call())])
+            .when(triage(assessment(risk)))
+            .then([IntakeEvent::Triaged {
+                assessment: Box::new(assessment(risk)),
+                first_action_due_at: Some(due_at),
+                rules_version: "2026-01".to_owned(),
+            }]);
+    }
+}
+
+#[test]
+fn nothing_is_owed_first_once_the_police_have_been_told() {
+    after([recorded(call()), told()])
+        .when(triage(assessment(RiskLevel::Immediate)))
+        .then([IntakeEvent::Triaged {
+            assessment: Box::new(assessment(RiskLevel::Immediate)),
+            first_action_due_at: None,
+            rules_version: "2026-01".to_owned(),
+        }]);
+}
+
+#[test]
+fn no_level_is_set_or_kept_without_a_reason() {
+    let silent = Assessment {
+        reasons: BTreeSet::new(),
+        ..assessment(RiskLevel::Low)
+    };
+    after([recorded(call())])
+        .when(triage(silent.clone()))
+        .then_rejected(IntakeRejection::ReasonsMissing);
+    after([recorded(call()), triaged(RiskLevel::Low)])
+        .when(reassess(silent))
+        .then_rejected(IntakeRejection::ReasonsMissing);
+}
+
+#[test]
+fn a_worse_risk_moves_the_first_action_forward_and_a_lesser_one_never_back() {
+    let history = [recorded(call()), triaged(RiskLevel::Medium)];
+    after(history.clone())
+        .when(reassess(assessment(RiskLevel::Immediate)))
+        .then([reassessed(
+            RiskLevel::Medium,
+            RiskLevel::Immediate,
+            Some(at(10)),
+        )]);
+    after(history)
+        .when(reassess(assessment(RiskLevel::Watch)))
+        .then([reassessed(
+            RiskLevel::Medium,
+            RiskLevel::Watch,
+            Some(at(30)),
+        )]);
+}
+
+#[test]
+fn after_the_first_action_only_a_worse_risk_owes_another() {
+    let history = [recorded(call()), triaged(RiskLevel::Medium), told()];
+    after(history.clone())
+        .when(reassess(assessment(RiskLevel::Medium)))
+        .then([reassessed(RiskLevel::Medium, RiskLevel::Medium, None)]);
+    after(history)
+        .when(reassess(assessment(RiskLevel::High)))
+        .then([reassessed(
+            RiskLevel::Medium,
+            RiskLevel::High,
+            Some(at(130)),
+        )]);
+}
+
+#[test]
+fn a_missed_first_action_is_marked_once_and_only_when_due() {
+    let history = [recorded(call()), triaged(RiskLevel::High)];
+    let mark = || IntakeCommand::MarkFirstActionMissed;
+    let missed = IntakeEvent::FirstActionMissed { due_at: at(30) };
+    after(history.clone())
+        .by(rule())
+        .at(at(29))
+        .when(mark())
+        .then_rejected(IntakeRejection::NothingDue);
+    after(history.clone())
+        .by(rule())
+        .at(at(30))
+        .when(mark())
+        .then([missed.clone()]);
+    for done in [
+        missed,
+        told(),
+        attempted(1, 20, CallbackOutcome::NoAnswer),
+        opened(RiskLevel::High),
+    ] {
+        let still_owed = matches!(done, IntakeEvent::CaseOpened { .. });
+        let then = after(history.clone().into_iter().chain([done]))
+            .by(rule())
+            .at(at(31))
+            .when(mark());
+        if still_owed {
+            // Opening a case is paper: nobody has done anything for the child yet.
+            then.then([IntakeEvent::FirstActionMissed { due_at: at(30) }]);
+        } else {
+            then.then_rejected(IntakeRejection::NothingDue);
+        }
+    }
+}
+
+#[test]
+fn each_of_the_nine_flags_goes_with_the_case_and_with_its_proposal() {
+    assert_eq!(ReportFlag::ALL.len(), 9);
+    let flags: BTreeSet<ReportFlag> = ReportFlag::ALL.iter().copied().collect();
+    let flagged = Assessment {
+        flags: flags.clone(),
+        ..assessment(RiskLevel::High)
+    };
+    let history = [
+        recorded(call()),
+        IntakeEvent::Triaged {
+            assessment: Box::new(flagged),
+            first_action_due_at: None,
+            rules_version: "2026-01".to_owned(),
+        },
+    ];
+    after(history)
+        .when(IntakeCommand::OpenCase)
+        .then([IntakeEvent::CaseOpened {
+            custodian: desk(),
+            case_type: CaseType::PsychologicalSupport,
+            risk: RiskLevel::High,
+            flags,
+        }]);
+}
+
+#[test]
+fn emergency_services_are_told_beside_everything_else() {
+    for history in [
+        vec![recorded(call())],
+        vec![recorded(call()), triaged(RiskLevel::Immediate)],
+    ] {
+        after(history)
+            .when(IntakeCommand::TellEmergencyService {
+                service: EmergencyService::Police,
+                note: None,
+            })
+            .then([told()]);
+    }
+}

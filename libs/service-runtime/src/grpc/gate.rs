@@ -1,0 +1,243 @@
+//! The gate: every command and query of every service comes in and goes out here, the same way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventsourcing::{
+    Actor, Answer, CommandError, Durability, Hash, Region, RequestContext, StoreError, Version,
+};
+use futures::stream::BoxStream;
+use hmac::{Hmac, KeyInit, Mac};
+use proto::CommandRequest;
+use proto::types::v1::{self, CommandMeta, CommandResult};
+use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
+
+use super::consistency::ConsistencyToken;
+use super::fields::{field, optional, timestamp};
+use super::status::{failure, internal, of_command, violation};
+use super::watch::{Watched, watch};
+use crate::progress::Progress;
+
+/// The largest request that a command may be.
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// How long a query waits to see what its consistency token names.
+const CONSISTENCY_WAIT: Duration = Duration::from_secs(5);
+
+/// The region's secret for request digests: equal requests are recognised, contents not guessed.
+#[derive(Clone)]
+pub struct DigestKey(pub [u8; 32]);
+
+impl std::fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DigestKey(…)")
+    }
+}
+
+/// What the gRPC side of a service needs besides its own handlers.
+#[derive(Clone)]
+pub struct Gate {
+    digest_key: Arc<DigestKey>,
+    progress: Progress,
+    stop: CancellationToken,
+}
+
+impl Gate {
+    pub fn new(digest_key: DigestKey, progress: Progress, stop: CancellationToken) -> Self {
+        Self {
+            digest_key: Arc::new(digest_key),
+            progress,
+            stop,
+        }
+    }
+
+    /// Takes a command in: who acts, under which request id, with which content.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without an actor; INVALID_ARGUMENT naming what is malformed or too large.
+    pub fn command<R: CommandRequest>(
+        &self,
+        request: Request<R>,
+    ) -> Result<(RequestContext, R), Status> {
+        let actor = actor_of(&request)?;
+        let traceparent = request.metadata().get("traceparent");
+        let traceparent = traceparent
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let mut command = request.into_inner();
+        if command.encoded_len() > MAX_REQUEST_BYTES {
+            return Err(violation(
+                "request",
+                "at most 256 KiB",
+                "请求不得超过 256 KiB",
+            ));
+        }
+        let meta = command
+            .take_meta()
+            .ok_or_else(|| violation("meta", "it must be set", "必须填写"))?;
+        let context = RequestContext {
+            digest: self.digest(&command, &meta),
+            traceparent,
+            ..request_context(actor, &meta)?
+        };
+        Ok((context, command))
+    }
+
+    /// Lets a command's answer out.
+    ///
+    /// # Errors
+    /// The status of a rejection or failure.
+    pub fn answer<T: From<CommandResult>>(
+        &self,
+        answer: Result<Answer, CommandError>,
+    ) -> Result<Response<T>, Status> {
+        Ok(Response::new(self.result(answer)?.into()))
+    }
+
+    /// The answer itself, for the few responses that say more.
+    ///
+    /// # Errors
+    /// The status of a rejection or failure.
+    pub fn result(&self, answer: Result<Answer, CommandError>) -> Result<CommandResult, Status> {
+        let answer = answer.map_err(|error| of_command(&error))?;
+        metrics::counter!("liandong_commands_total", "stream" => answer.stream.kind.clone())
+            .increment(1);
+        Ok(command_result(&answer))
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED without an actor.
+    pub fn actor<T>(&self, request: &Request<T>) -> Result<Actor, Status> {
+        actor_of(request)
+    }
+
+    /// Waits, for a while, until this service has seen what the token names; an empty one is seen.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for no token; UNAVAILABLE if it has not been seen in time.
+    pub async fn wait_for(&self, token: &str) -> Result<(), Status> {
+        let Some(token) = optional::<ConsistencyToken>("consistency_token", token)? else {
+            return Ok(());
+        };
+        let seen = self
+            .progress
+            .wait_for(&token.log, token.position, CONSISTENCY_WAIT)
+            .await;
+        seen.map_err(|behind| {
+            failure(
+                Code::Unavailable,
+                "BEHIND",
+                &behind.to_string(),
+                "本服务尚未读到该变更，请稍后重试",
+            )
+        })
+    }
+
+    /// Streams what `read` finds after the cursor, and goes on as the service takes in more.
+    pub fn watch<M: Send + 'static>(
+        &self,
+        resume_cursor: String,
+        read: impl Fn(&str) -> Result<Vec<(String, M)>, Status> + Send + Sync + 'static,
+    ) -> BoxStream<'static, Result<Watched<M>, Status>> {
+        watch(
+            self.stop.clone(),
+            self.progress.moved(),
+            resume_cursor,
+            read,
+        )
+    }
+
+    /// A store that cannot be read.
+    pub fn store_failed(&self, error: &StoreError) -> Status {
+        internal(error)
+    }
+
+    /// HMAC-SHA-256 over the command's name and content, without what may differ in a repeat.
+    fn digest<R: CommandRequest>(&self, command: &R, meta: &CommandMeta) -> Hash {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.digest_key.0)
+            .expect("HMAC takes keys of any length");
+        let kept = CommandMeta {
+            request_id: String::new(),
+            etag: String::new(),
+            validate_only: false,
+            ..meta.clone()
+        };
+        for part in [
+            R::NAME.as_bytes(),
+            &prost::Message::encode_to_vec(&kept),
+            &command.encode_to_vec(),
+        ] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        Hash(mac.finalize().into_bytes().into())
+    }
+}
+
+fn actor_of<T>(request: &Request<T>) -> Result<Actor, Status> {
+    request.extensions().get::<Actor>().cloned().ok_or_else(|| {
+        failure(
+            Code::Unauthenticated,
+            "ACTOR_MISSING",
+            "nobody was authenticated",
+            "未能确定操作人",
+        )
+    })
+}
+
+fn request_context(actor: Actor, meta: &CommandMeta) -> Result<RequestContext, Status> {
+    let id: Uuid = field("meta.request_id", &meta.request_id)?;
+    let occurred_at = meta.occurred_at.as_ref();
+    Ok(RequestContext {
+        id,
+        digest: Hash([0; 32]),
+        actor,
+        on_behalf_of: optional::<eventsourcing::ScopedId>("meta.on_behalf_of", &meta.on_behalf_of)?
+            .map(|organization| organization.to_string()),
+        etag: optional::<u64>("meta.etag", &meta.etag)?.map(Version),
+        validate_only: meta.validate_only,
+        occurred_at: occurred_at
+            .map(|at| timestamp("meta.occurred_at", Some(at)))
+            .transpose()?,
+        case: None,
+        cause: None,
+        traceparent: None,
+    })
+}
+
+fn command_result(answer: &Answer) -> CommandResult {
+    let region: Region = answer.log.region;
+    debug_assert_eq!(
+        region, answer.stream.id.region,
+        "a log holds its own region's streams"
+    );
+    CommandResult {
+        stream: answer.stream.to_string(),
+        id: answer.stream.id.to_string(),
+        case_id: answer.case.map(|case| case.to_string()).unwrap_or_default(),
+        etag: answer.version.to_string(),
+        events: answer
+            .events
+            .iter()
+            .map(|event| v1::EventRef {
+                id: event.id.to_string(),
+                r#type: event.event_type.clone(),
+            })
+            .collect(),
+        durability: match answer.durability {
+            Durability::Local => v1::Durability::Local,
+            Durability::Replicated => v1::Durability::Replicated,
+        }
+        .into(),
+        consistency_token: ConsistencyToken {
+            log: answer.log.clone(),
+            position: answer.position,
+        }
+        .to_string(),
+        repeated: answer.repeated,
+    }
+}

@@ -1,0 +1,73 @@
+//! The port through which whoever seals or opens gets data keys, and its in-process adapter.
+
+use std::sync::Arc;
+
+use domain::ids::KeyId;
+use eventsourcing::Clock;
+use futures::future::BoxFuture;
+
+use crate::key_store::{KeyStore, KeyStoreError};
+use crate::secret::DataKey;
+
+/// Gives out data keys.
+pub trait DataKeys: Send + Sync {
+    /// Fresh keys, durable, given to nobody else.
+    fn lease(&self, count: usize) -> BoxFuture<'_, Result<Vec<LeasedKey>, DataKeysError>>;
+
+    /// A key that was leased or granted before.
+    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>>;
+}
+
+/// A key and how it is named in what it seals.
+#[derive(Debug, Clone)]
+pub struct LeasedKey {
+    pub id: KeyId,
+    pub key: DataKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DataKeysError {
+    #[error("the keys service cannot be reached: {0}")]
+    Away(String),
+    #[error(transparent)]
+    Store(#[from] KeyStoreError),
+}
+
+/// The keys of a store in this process.
+pub struct LocalKeys {
+    store: Arc<KeyStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LocalKeys {
+    pub fn new(store: Arc<KeyStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+}
+
+impl DataKeys for LocalKeys {
+    fn lease(&self, count: usize) -> BoxFuture<'_, Result<Vec<LeasedKey>, DataKeysError>> {
+        let now = self.clock.now();
+        self.in_store(move |store| store.mint(count, now))
+    }
+
+    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>> {
+        self.in_store(move |store| store.get(id))
+    }
+}
+
+impl LocalKeys {
+    /// The store waits for its disk: off the async threads.
+    fn in_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&KeyStore) -> Result<T, KeyStoreError> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, DataKeysError>> {
+        let store = Arc::clone(&self.store);
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || work(&store))
+                .await
+                .map_err(|stopped| DataKeysError::Away(stopped.to_string()))?
+                .map_err(DataKeysError::Store)
+        })
+    }
+}

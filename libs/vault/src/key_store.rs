@@ -1,0 +1,300 @@
+//! The key store: a region's data keys on disk, wrapped, durable before anybody uses one.
+//!
+//! redb, because a commit there is on disk when it returns. One process opens it (file lock).
+//! Damage is found when a key is read, named by the key's id, and never yields another key; reads
+//! are fenced against panics, because redb trusts its pages.
+
+mod erasure;
+mod records;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use domain::ids::KeyId;
+use eventsourcing::Region;
+use jiff::Timestamp;
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
+use uuid::Uuid;
+
+use crate::data_keys::LeasedKey;
+use crate::grant::{GrantError, GrantPlace, GrantedKey, PrivateKey, PublicKey, grant, take_out};
+use crate::region_key::RegionKey;
+use crate::secret::{DataKey, Secret, random};
+use records::{DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
+
+const FILE: &str = "keys.redb";
+/// redb would take up to 1 GiB; a region's keys of a year are about 20 MiB.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// All keys of one region.
+pub struct KeyStore {
+    directory: PathBuf,
+    region: Region,
+    /// Derived from the region key: wraps the epoch keys.
+    wrapping: Secret,
+    private: PrivateKey,
+    /// Exchanged by an erasure for the rewritten file.
+    database: RwLock<Database>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyStoreError {
+    #[error("another process has the key store {0} open")]
+    InUse(PathBuf),
+    #[error("this region key does not open the key store {0}, or its private key was changed")]
+    WrongRegionKey(PathBuf),
+    #[error("key {0} is not in the key store")]
+    Unknown(KeyId),
+    #[error("key {0} was destroyed")]
+    Destroyed(KeyId),
+    /// The other keys can be read; this one must come from a backup.
+    #[error("key {key} is damaged in the key store: {cause}")]
+    Damaged { key: KeyId, cause: String },
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    #[error("the key store failed: {0}")]
+    Engine(String),
+}
+
+impl KeyStore {
+    /// Opens the store in `directory`, or makes an empty one there.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::InUse`] if another process has it, [`KeyStoreError::WrongRegionKey`] if it
+    /// was made with another region key or for another region.
+    pub fn open(
+        directory: &Path,
+        region: Region,
+        region_key: &RegionKey,
+    ) -> Result<Self, KeyStoreError> {
+        fs::create_dir_all(directory).map_err(failed)?;
+        let path = directory.join(FILE);
+        let database = fenced(|| open_file(&path)).map_err(|error| match error {
+            KeyStoreError::Engine(cause) => {
+                KeyStoreError::Engine(format!("{}: {cause}", path.display()))
+            }
+            other => other,
+        })?;
+        erasure::remove_unfinished(directory)?;
+        let wrapping = region_key.wrapping();
+        let private = fenced(|| private_key(&database, region, &wrapping))?
+            .ok_or(KeyStoreError::WrongRegionKey(path))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            region,
+            wrapping,
+            private,
+            database: RwLock::new(database),
+        })
+    }
+
+    pub fn region(&self) -> Region {
+        self.region
+    }
+
+    /// To which other regions grant keys.
+    pub fn public_key(&self) -> PublicKey {
+        self.private.public()
+    }
+
+    /// Makes `count` data keys; they are on disk when this returns.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Engine`].
+    pub fn mint(&self, count: usize, now: Timestamp) -> Result<Vec<LeasedKey>, KeyStoreError> {
+        let minted: Vec<LeasedKey> = (0..count)
+            .map(|_| LeasedKey {
+                id: KeyId::new(self.region, Uuid::from_bytes(random())),
+                key: DataKey::random(),
+            })
+            .collect();
+        self.put(&minted, now)?;
+        Ok(minted)
+    }
+
+    /// The key, own or granted.
+    ///
+    /// # Errors
+    /// [`KeyStoreError`], always naming the key.
+    pub fn get(&self, id: KeyId) -> Result<DataKey, KeyStoreError> {
+        fenced(|| self.find(id)).map_err(|error| match error {
+            KeyStoreError::Engine(cause) => KeyStoreError::Damaged { key: id, cause },
+            named => named,
+        })
+    }
+
+    /// Wraps a key of this store for another region.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; [`GrantError::UnusablePublicKey`].
+    pub fn grant(&self, to: &PublicKey, place: &GrantPlace) -> Result<GrantedKey, KeyStoreError> {
+        Ok(grant(to, place, &self.get(place.key)?)?)
+    }
+
+    /// Takes in a key that another region granted to this one; on disk when this returns.
+    ///
+    /// # Errors
+    /// [`GrantError::NotForUs`]; [`KeyStoreError::Destroyed`] if it was destroyed here before: an
+    /// erasure is not undone by a grant that arrives late.
+    pub fn import_granted(
+        &self,
+        place: &GrantPlace,
+        granted: &GrantedKey,
+        now: Timestamp,
+    ) -> Result<(), KeyStoreError> {
+        let key = take_out(&self.private, place, granted)?;
+        if self.is_destroyed(place.key)? {
+            return Err(KeyStoreError::Destroyed(place.key));
+        }
+        let id = place.key;
+        self.put(&[LeasedKey { id, key }], now)
+    }
+
+    /// Reads every key: the ids of those that are damaged.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Engine`] if not even the ids can be read.
+    pub fn damaged(&self) -> Result<Vec<KeyId>, KeyStoreError> {
+        let ids = fenced(|| {
+            let table = self.read().begin_read().map_err(failed)?;
+            let table = table.open_table(DATA_KEYS).map_err(failed)?;
+            let ids = table.iter().map_err(failed)?;
+            ids.map(|row| row.map_err(failed).map(|(id, _)| id.value().to_owned()))
+                .collect::<Result<Vec<_>, _>>()
+        })?;
+        let ids = ids.iter().filter_map(|id| id.parse().ok());
+        Ok(ids.filter(|id| self.get(*id).is_err()).collect())
+    }
+
+    fn find(&self, id: KeyId) -> Result<DataKey, KeyStoreError> {
+        let damaged = |cause: &str| KeyStoreError::Damaged {
+            key: id,
+            cause: cause.to_owned(),
+        };
+        let reading = self.read().begin_read().map_err(failed)?;
+        let keys = reading.open_table(DATA_KEYS).map_err(failed)?;
+        let Some(record) = keys.get(id.to_string().as_str()).map_err(failed)? else {
+            drop(reading);
+            return Err(if self.is_destroyed(id)? {
+                KeyStoreError::Destroyed(id)
+            } else {
+                KeyStoreError::Unknown(id)
+            });
+        };
+        let number = records::epoch_of(record.value()).ok_or_else(|| damaged("it is cut short"))?;
+        let epochs = reading.open_table(EPOCHS).map_err(failed)?;
+        let epoch = epochs
+            .get(number)
+            .map_err(failed)?
+            .and_then(|epoch| Epoch::unwrap(number, epoch.value(), &self.wrapping))
+            .ok_or_else(|| damaged("its epoch key was changed or is missing"))?;
+        epoch
+            .unwrap_key(id, record.value())
+            .ok_or_else(|| damaged("it was changed"))
+    }
+
+    fn is_destroyed(&self, id: KeyId) -> Result<bool, KeyStoreError> {
+        fenced(|| {
+            let reading = self.read().begin_read().map_err(failed)?;
+            let destroyed = reading.open_table(DESTROYED).map_err(failed)?;
+            let row = destroyed.get(id.to_string().as_str()).map_err(failed)?;
+            Ok(row.is_some())
+        })
+    }
+
+    fn put(&self, keys: &[LeasedKey], now: Timestamp) -> Result<(), KeyStoreError> {
+        fenced(|| {
+            let database = self.read();
+            let writing = database.begin_write().map_err(failed)?;
+            let epoch = self.epoch(&writing, &now.strftime("%Y-%m").to_string())?;
+            {
+                let mut table = writing.open_table(DATA_KEYS).map_err(failed)?;
+                for LeasedKey { id, key } in keys {
+                    let record = epoch.wrap_key(*id, key);
+                    let id = id.to_string();
+                    table
+                        .insert(id.as_str(), record.as_slice())
+                        .map_err(failed)?;
+                }
+            }
+            writing.commit().map_err(failed)
+        })
+    }
+
+    /// The month's epoch, made if there is none yet (or none that can be read).
+    fn epoch(&self, writing: &WriteTransaction, month: &str) -> Result<Epoch, KeyStoreError> {
+        let mut table = writing.open_table(EPOCHS).map_err(failed)?;
+        let mut last = 0;
+        for row in table.iter().map_err(failed)?.rev() {
+            let (number, record) = row.map_err(failed)?;
+            last = last.max(number.value());
+            let epoch = Epoch::unwrap(number.value(), record.value(), &self.wrapping);
+            if let Some(epoch) = epoch.filter(|epoch| epoch.month == month) {
+                return Ok(epoch);
+            }
+        }
+        let epoch = Epoch::new(last + 1, month);
+        let record = epoch.wrap(&self.wrapping);
+        table
+            .insert(epoch.number, record.as_slice())
+            .map_err(failed)?;
+        Ok(epoch)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Database> {
+        // A fenced panic changed nothing here: what it was about to write was not committed.
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_file(path: &Path) -> Result<Database, KeyStoreError> {
+    match Builder::new().set_cache_size(CACHE_BYTES).create(path) {
+        Err(DatabaseError::DatabaseAlreadyOpen) => Err(KeyStoreError::InUse(path.to_owned())),
+        opened => opened.map_err(failed),
+    }
+}
+
+/// The store's private key, made with the store; `None` if this region key does not open it.
+fn private_key(
+    database: &Database,
+    region: Region,
+    wrapping: &Secret,
+) -> Result<Option<PrivateKey>, KeyStoreError> {
+    let writing = database.begin_write().map_err(failed)?;
+    let opened = {
+        let mut table = writing.open_table(REGION).map_err(failed)?;
+        let stored = table.get(PRIVATE_KEY).map_err(failed)?;
+        let stored = stored.map(|record| record.value().to_vec());
+        if let Some(record) = stored {
+            return Ok(records::unwrap_private(&record, region, wrapping));
+        }
+        let made = PrivateKey::random();
+        let record = records::wrap_private(&made, region, wrapping);
+        table
+            .insert(PRIVATE_KEY, record.as_slice())
+            .map_err(failed)?;
+        made
+    };
+    // So that every later reader finds all tables.
+    writing.open_table(EPOCHS).map_err(failed)?;
+    writing.open_table(DATA_KEYS).map_err(failed)?;
+    writing.open_table(DESTROYED).map_err(failed)?;
+    writing.commit().map_err(failed)?;
+    Ok(Some(opened))
+}
+
+/// redb checks no page it reads: damage may make it panic, which must cost one answer, not the
+/// service.
+fn fenced<T>(work: impl FnOnce() -> Result<T, KeyStoreError>) -> Result<T, KeyStoreError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(KeyStoreError::Engine("its file is damaged".to_owned())))
+}
+
+fn failed(error: impl Into<redb::Error>) -> KeyStoreError {
+    KeyStoreError::Engine(error.into().to_string())
+}
+
+#[cfg(test)]
+mod tests;

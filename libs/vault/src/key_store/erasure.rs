@@ -1,0 +1,231 @@
+//! Destroying keys so that their bytes are in no file.
+//!
+//! redb keeps freed pages for long, so the store is written anew without the destroyed keys. The
+//! epoch keys that wrapped them go too (a wrapped key in some old copy of the file stays closed for
+//! ever); the other keys of those epochs are wrapped again under new ones. Until the new file takes
+//! the place of the old one nothing has happened; from then on all of it has.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::PoisonError;
+
+use domain::ids::KeyId;
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+
+use super::records::{self, DATA_KEYS, DESTROYED, EPOCHS, Epoch, REGION};
+use super::{FILE, KeyStore, KeyStoreError, failed, fenced, open_file};
+
+const UNFINISHED: &str = "keys.redb.new";
+
+/// How far an erasure has come. A crash after any of these is mended by opening and destroying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// The new file is on disk, beside the old one.
+    SurvivorsWritten,
+    /// It has taken the old one's name.
+    Replaced,
+    /// And will have it after a power loss.
+    DirectorySynced,
+    /// The old one's bytes are overwritten.
+    Scrubbed,
+}
+
+impl KeyStore {
+    /// Destroys keys for ever; what they sealed cannot be opened any more. Keys that are not here
+    /// are only remembered as destroyed, so a list replayed on a restored backup works too.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Engine`]: then call again.
+    pub fn destroy(&self, keys: &[KeyId]) -> Result<(), KeyStoreError> {
+        self.destroy_up_to(keys, Stage::Scrubbed)
+    }
+
+    fn destroy_up_to(&self, keys: &[KeyId], stage: Stage) -> Result<(), KeyStoreError> {
+        if self.all_destroyed(keys)? {
+            return sync_directory(&self.directory);
+        }
+        let path = self.directory.join(FILE);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let survivors = fenced(|| self.write_survivors(&database, keys))?;
+        if stage == Stage::SurvivorsWritten {
+            return Ok(());
+        }
+        let old = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        fs::rename(self.directory.join(UNFINISHED), &path).map_err(failed)?;
+        drop(std::mem::replace(&mut *database, survivors));
+        if stage == Stage::Replaced {
+            return Ok(());
+        }
+        sync_directory(&self.directory)?;
+        if stage == Stage::DirectorySynced {
+            return Ok(());
+        }
+        scrub(old).map_err(failed)
+    }
+
+    fn all_destroyed(&self, keys: &[KeyId]) -> Result<bool, KeyStoreError> {
+        for key in keys {
+            if !self.is_destroyed(*key)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writes the new file; it is open, locked and durable when this returns.
+    fn write_survivors(&self, old: &Database, gone: &[KeyId]) -> Result<Database, KeyStoreError> {
+        remove_unfinished(&self.directory)?;
+        let new = open_file(&self.directory.join(UNFINISHED))?;
+        let reading = old.begin_read().map_err(failed)?;
+        let writing = new.begin_write().map_err(failed)?;
+        let gone: HashSet<String> = gone.iter().map(ToString::to_string).collect();
+        copy_region(&reading, &writing)?;
+        copy_destroyed(&reading, &writing, &gone)?;
+        let renewed = self.copy_epochs(&reading, &writing, &epochs_of(&reading, &gone)?)?;
+        copy_keys(&reading, &writing, &gone, &renewed)?;
+        writing.commit().map_err(failed)?;
+        Ok(new)
+    }
+
+    /// Copies the epochs but those to be destroyed, and makes a new one for each of these.
+    fn copy_epochs(
+        &self,
+        reading: &ReadTransaction,
+        writing: &WriteTransaction,
+        gone: &BTreeSet<u32>,
+    ) -> Result<BTreeMap<u32, Renewed>, KeyStoreError> {
+        let from = reading.open_table(EPOCHS).map_err(failed)?;
+        let mut to = writing.open_table(EPOCHS).map_err(failed)?;
+        let mut next = match from.last().map_err(failed)? {
+            Some((last, _)) => last.value() + 1,
+            None => 1,
+        };
+        let mut renewed = BTreeMap::new();
+        for row in from.iter().map_err(failed)? {
+            let (number, record) = row.map_err(failed)?;
+            let number = number.value();
+            if !gone.contains(&number) {
+                to.insert(number, record.value()).map_err(failed)?;
+            } else if let Some(old) = Epoch::unwrap(number, record.value(), &self.wrapping) {
+                let new = Epoch::new(next, &old.month);
+                next += 1;
+                let record = new.wrap(&self.wrapping);
+                to.insert(new.number, record.as_slice()).map_err(failed)?;
+                renewed.insert(number, Renewed { old, new });
+            }
+        }
+        Ok(renewed)
+    }
+}
+
+/// An epoch that goes because one of its keys does, and the one that takes in its other keys.
+struct Renewed {
+    old: Epoch,
+    new: Epoch,
+}
+
+/// Removes what an erasure that did not finish left beside the store.
+pub(super) fn remove_unfinished(directory: &Path) -> Result<(), KeyStoreError> {
+    match fs::remove_file(directory.join(UNFINISHED)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// The epochs whose keys wrap the keys that go.
+fn epochs_of(
+    reading: &ReadTransaction,
+    gone: &HashSet<String>,
+) -> Result<BTreeSet<u32>, KeyStoreError> {
+    let keys = reading.open_table(DATA_KEYS).map_err(failed)?;
+    let mut epochs = BTreeSet::new();
+    for id in gone {
+        let record = keys.get(id.as_str()).map_err(failed)?;
+        epochs.extend(record.and_then(|record| records::epoch_of(record.value())));
+    }
+    Ok(epochs)
+}
+
+fn copy_region(reading: &ReadTransaction, writing: &WriteTransaction) -> Result<(), KeyStoreError> {
+    let from = reading.open_table(REGION).map_err(failed)?;
+    let mut to = writing.open_table(REGION).map_err(failed)?;
+    for row in from.iter().map_err(failed)? {
+        let (name, record) = row.map_err(failed)?;
+        to.insert(name.value(), record.value()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn copy_destroyed(
+    reading: &ReadTransaction,
+    writing: &WriteTransaction,
+    gone: &HashSet<String>,
+) -> Result<(), KeyStoreError> {
+    let from = reading.open_table(DESTROYED).map_err(failed)?;
+    let mut to = writing.open_table(DESTROYED).map_err(failed)?;
+    for row in from.iter().map_err(failed)? {
+        let (id, ()) = row.map(|(id, _)| (id, ())).map_err(failed)?;
+        to.insert(id.value(), ()).map_err(failed)?;
+    }
+    for id in gone {
+        to.insert(id.as_str(), ()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Copies the keys that stay. One that is damaged is copied as it is: it stays damaged, and named.
+fn copy_keys(
+    reading: &ReadTransaction,
+    writing: &WriteTransaction,
+    gone: &HashSet<String>,
+    renewed: &BTreeMap<u32, Renewed>,
+) -> Result<(), KeyStoreError> {
+    let from = reading.open_table(DATA_KEYS).map_err(failed)?;
+    let mut to = writing.open_table(DATA_KEYS).map_err(failed)?;
+    for row in from.iter().map_err(failed)? {
+        let (id, record) = row.map_err(failed)?;
+        if gone.contains(id.value()) {
+            continue;
+        }
+        let again = wrapped_again(id.value(), record.value(), renewed);
+        let record = again.as_deref().unwrap_or(record.value());
+        to.insert(id.value(), record).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The record under the new epoch key, if its epoch was renewed.
+fn wrapped_again(id: &str, record: &[u8], renewed: &BTreeMap<u32, Renewed>) -> Option<Vec<u8>> {
+    let id: KeyId = id.parse().ok()?;
+    let Renewed { old, new } = renewed.get(&records::epoch_of(record)?)?;
+    Some(new.wrap_key(id, &old.unwrap_key(id, record)?))
+}
+
+fn sync_directory(directory: &Path) -> Result<(), KeyStoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed)
+}
+
+/// Overwrites a file that has no name any more. What the disk itself keeps of it is out of reach,
+/// which is why the epoch key is destroyed with it.
+fn scrub(mut file: File) -> io::Result<()> {
+    let mut left = file.metadata()?.len();
+    let zeros = [0; 16 * 1024];
+    while left > 0 {
+        let count = zeros
+            .len()
+            .min(usize::try_from(left).unwrap_or(zeros.len()));
+        file.write_all(&zeros[..count])?;
+        left -= count as u64;
+    }
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use super::super::tests::{Home, february, january, rows};
+use super::*;
+use crate::data_keys::LeasedKey;
+
+const STAGES: [Stage; 4] = [
+    Stage::SurvivorsWritten,
+    Stage::Replaced,
+    Stage::DirectorySynced,
+    Stage::Scrubbed,
+];
+
+struct Before {
+    home: Home,
+    gone: Vec<LeasedKey>,
+    stay: Vec<LeasedKey>,
+}
+
+/// Keys of two months; those that are to go are January's.
+fn before() -> Before {
+    let home = Home::new();
+    let store = home.open();
+    let gone = store.mint(3, january()).unwrap();
+    let mut stay = store.mint(10, january()).unwrap();
+    stay.extend(store.mint(10, february()).unwrap());
+    Before { home, gone, stay }
+}
+
+impl Before {
+    fn ids(&self) -> Vec<KeyId> {
+        self.gone.iter().map(|leased| leased.id).collect()
+    }
+
+    fn assert_erased(&self, store: &KeyStore) {
+        for leased in &self.gone {
+            let refused = store.get(leased.id).unwrap_err();
+            assert_eq!(refused, KeyStoreError::Destroyed(leased.id));
+        }
+        self.assert_survivors(store);
+    }
+
+    fn assert_survivors(&self, store: &KeyStore) {
+        for leased in &self.stay {
+            assert_eq!(store.get(leased.id).unwrap().0, leased.key.0);
+        }
+    }
+
+    /// The files of the directory in which these bytes stand.
+    fn files_with(&self, bytes: &[u8]) -> usize {
+        let files = fs::read_dir(self.home.directory.path()).unwrap();
+        let contents = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+        contents
+            .filter(|file| file.windows(bytes.len()).any(|part| part == bytes))
+            .count()
+    }
+}
+
+#[test]
+fn destroyed_keys_are_gone_and_all_others_are_as_before() {
+    let before = before();
+    let store = before.home.open();
+    store.destroy(&before.ids()).unwrap();
+    before.assert_erased(&store);
+    drop(store);
+    before.assert_erased(&before.home.open());
+}
+
+#[test]
+fn no_file_holds_a_destroyed_key_raw_wrapped_or_its_epoch_key() {
+    let before = before();
+    let store = before.home.open();
+    let epochs = rows(&store, true);
+    let wrapped = rows(&store, false);
+    let january = &epochs[0].1;
+    let of = |leased: &LeasedKey| {
+        let id = leased.id.to_string();
+        &wrapped.iter().find(|row| row.0 == id).unwrap().1
+    };
+    assert_eq!(before.files_with(january), 1);
+    assert_eq!(before.files_with(of(&before.gone[0])), 1);
+
+    store.destroy(&before.ids()).unwrap();
+    drop(store);
+    assert_eq!(before.files_with(january), 0);
+    assert_eq!(before.files_with(&epochs[1].1), 1);
+    for leased in &before.gone {
+        assert_eq!(before.files_with(of(leased)), 0);
+        assert_eq!(before.files_with(leased.key.0.as_slice()), 0);
+    }
+    for leased in &before.stay {
+        assert_eq!(before.files_with(leased.key.0.as_slice()), 0);
+    }
+}
+
+#[test]
+fn after_a_crash_at_any_stage_nothing_or_everything_is_erased_and_it_can_be_finished() {
+    for stage in STAGES {
+        let before = before();
+        let store = before.home.open();
+        store.destroy_up_to(&before.ids(), stage).unwrap();
+        drop(store);
+
+        let store = before.home.open();
+        before.assert_survivors(&store);
+        if stage == Stage::SurvivorsWritten {
+            for leased in &before.gone {
+                assert_eq!(store.get(leased.id).unwrap().0, leased.key.0);
+            }
+        } else {
+            before.assert_erased(&store);
+        }
+        store.destroy(&before.ids()).unwrap();
+        before.assert_erased(&store);
+        assert!(!before.home.directory.path().join(UNFINISHED).exists());
+    }
+}
+
+#[test]
+fn the_old_files_bytes_are_overwritten() {
+    let before = before();
+    let store = before.home.open();
+    let kept = File::open(before.home.directory.path().join(FILE)).unwrap();
+    store.destroy(&before.ids()).unwrap();
+    let mut old = Vec::new();
+    io::Read::read_to_end(&mut &kept, &mut old).unwrap();
+    assert!(!old.is_empty());
+    assert!(old.iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn the_store_stays_locked_through_an_erasure_and_takes_new_keys_after_it() {
+    let before = before();
+    let store = before.home.open();
+    store.destroy(&before.ids()).unwrap();
+    let path = before.home.directory.path();
+    let second = KeyStore::open(path, store.region(), &before.home.key).err();
+    assert_eq!(second, Some(KeyStoreError::InUse(path.join(FILE))));
+    let minted = store.mint(1, january()).unwrap().remove(0);
+    drop(store);
+    let store = before.home.open();
+    assert_eq!(store.get(minted.id).unwrap().0, minted.key.0);
+}
+
+#[test]
+fn a_restored_backup_forgets_again_what_was_destroyed() {
+    let before = before();
+    let path = before.home.directory.path().join(FILE);
+    let backup = fs::read(&path).unwrap();
+    let store = before.home.open();
+    store.destroy(&before.ids()).unwrap();
+    drop(store);
+
+    fs::write(&path, backup).unwrap();
+    let store = before.home.open();
+    assert!(store.get(before.gone[0].id).is_ok());
+    store.destroy(&before.ids()).unwrap();
+    before.assert_erased(&store);
+}
+
+#[test]
+fn one_damaged_key_does_not_stop_the_erasure_of_others_and_stays_named() {
+    let before = before();
+    let store = before.home.open();
+    let damaged = before.stay[0].id;
+    let writing = store.read().begin_write().unwrap();
+    {
+        let mut table = writing.open_table(DATA_KEYS).unwrap();
+        let record = [0_u8, 0, 0, 1, 9, 9];
+        table
+            .insert(damaged.to_string().as_str(), record.as_slice())
+            .unwrap();
+    }
+    writing.commit().unwrap();
+    store.destroy(&before.ids()).unwrap();
+    let refused = store.get(damaged).unwrap_err();
+    assert!(matches!(refused, KeyStoreError::Damaged { key, .. } if key == damaged));
+    assert_eq!(
+        store.get(before.stay[1].id).unwrap().0,
+        before.stay[1].key.0
+    );
+}
+
+#[test]
+fn destroying_again_makes_no_further_epoch_key() {
+    let before = before();
+    let store = before.home.open();
+    store.destroy(&before.ids()).unwrap();
+    let epochs = rows(&store, true);
+    store.destroy(&before.ids()).unwrap();
+    assert_eq!(rows(&store, true), epochs);
+}
