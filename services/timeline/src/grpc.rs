@@ -9,10 +9,13 @@ use directory_view::DirectoryView;
 use domain::ids::CaseId;
 use eventsourcing::{EventFeed, HybridClock, LogId, ProjectionStore, Recorded};
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use proto::timeline::v1 as pb;
 use proto::timeline::v1::timeline_service_server::TimelineService;
 use proto::timeline::v1::watch_timeline_response::Payload;
-use service_runtime::grpc::{Gate, Watched, failure, field, optional, timestamp};
+use service_runtime::grpc::{
+    Gate, Watched, failure, field, optional, page_size, timestamp, violation,
+};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{projection, reading, replay, summary, verify};
@@ -39,7 +42,7 @@ impl TimelineService for TimelineApi {
         let request = request.into_inner();
         let case: CaseId = field("case_id", &request.case_id)?;
         let after: Option<uuid::Uuid> = optional("page_token", &request.page_token)?;
-        let as_of = self.moment(request.as_of.as_ref())?;
+        let as_of = moment(request.as_of.as_ref())?;
         self.gate.wait_for(&request.consistency_token).await?;
 
         let events = projection::of_case(&self.rows, &case.to_string());
@@ -53,11 +56,11 @@ impl TimelineService for TimelineApi {
             Some(last) => 1 + events
                 .iter()
                 .position(|event| event.envelope.id == last)
-                .ok_or_else(|| convert::bad_token("page_token"))?,
+                .ok_or_else(|| violation("page_token", "not a token of this list", "不是本列表的翻页标记"))?,
             None => 0,
         };
         let page: Vec<&Recorded> =
-            events[from..].iter().take(convert::page_size(request.page_size)?).collect();
+            events[from..].iter().take(page_size(request.page_size)?).collect();
         let more = from + page.len() < events.len();
         let last = page.last().filter(|_| more).map(|event| event.envelope.id.to_string());
         Ok(Response::new(pb::GetTimelineResponse {
@@ -93,13 +96,13 @@ impl TimelineService for TimelineApi {
         self.gate.actor(&request)?;
         let request = request.into_inner();
         let case: CaseId = field("case_id", &request.case_id)?;
-        let as_of = self.moment(request.as_of.as_ref())?;
+        let as_of = moment(request.as_of.as_ref())?;
         let replayed = replay::replay(&self.feed, &self.logs, case.0, as_of).await;
         let replayed = replayed.map_err(|error| convert::unreadable(&error))?;
         if replayed.events == 0 {
             return Err(unknown_case());
         }
-        Ok(Response::new(convert::replayed(&replayed, as_of)))
+        Ok(Response::new(convert::replayed(&replayed, as_of.min(self.clock.now()))))
     }
 
     async fn list_cases(
@@ -109,7 +112,7 @@ impl TimelineService for TimelineApi {
         self.gate.actor(&request)?;
         let request = request.into_inner();
         let after: Option<CaseId> = optional("page_token", &request.page_token)?;
-        let size = convert::page_size(request.page_size)?;
+        let size = page_size(request.page_size)?;
         self.gate.wait_for(&request.consistency_token).await?;
         let listed = summary::list(&self.rows, after, size);
         let (cases, next) = listed.map_err(|error| self.gate.store_failed(&error))?;
@@ -151,14 +154,9 @@ impl TimelineService for TimelineApi {
     }
 }
 
-impl TimelineApi {
-    fn moment(&self, as_of: Option<&prost_types::Timestamp>) -> Result<jiff::Timestamp, Status> {
-        match as_of {
-            Some(_) => timestamp("as_of", as_of),
-            // Everything: other regions' clocks may be a little ahead of ours.
-            None => Ok(jiff::Timestamp::MAX.min(self.clock.now() + jiff::SignedDuration::from_hours(24))),
-        }
-    }
+/// The moment asked for; none is the end of time, for other regions' clocks may run ahead of ours.
+fn moment(as_of: Option<&prost_types::Timestamp>) -> Result<Timestamp, Status> {
+    as_of.map_or(Ok(Timestamp::MAX), |_| timestamp("as_of", as_of))
 }
 
 fn response(message: Watched<Recorded>, directory: &DirectoryView) -> pb::WatchTimelineResponse {

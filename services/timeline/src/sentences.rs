@@ -14,10 +14,10 @@ use domain::caseteam::CaseTeam;
 use domain::followup::FollowUpPlan;
 use domain::ids::OrganizationId;
 use domain::intake::Intake;
-use domain::keys::{Erasure, KeyGrant, RegionKey, TextAccess};
+use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
 use domain::referral::{Assignment, Custody, Referral};
 use domain::values::{Party, Term};
-use eventsourcing::{Aggregate, Recorded, UnknownEvent, decode};
+use eventsourcing::{Aggregate, Recorded, Region, UnknownEvent, decode};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
@@ -29,11 +29,17 @@ const CHINA: Offset = jiff::tz::offset(8);
 pub(crate) struct Line {
     pub(crate) zh: String,
     pub(crate) en: String,
+    /// One log takes note of another: a reader in a hurry skips it.
+    pub(crate) bookkeeping: bool,
 }
 
 impl Line {
     fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into() }
+        Self { zh: zh.into(), en: en.into(), bookkeeping: false }
+    }
+
+    fn noted(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { bookkeeping: true, ..Self::new(zh, en) }
     }
 }
 
@@ -45,6 +51,13 @@ impl Names<'_> {
         match self.0.organization(id) {
             Some(known) => Line::new(known.name.zh(), known.name.en()),
             None => Line::new(id.to_string(), id.to_string()),
+        }
+    }
+
+    fn region(&self, region: Region) -> Line {
+        match self.0.region(region) {
+            Some(known) => Line::new(known.name.zh(), known.name.en()),
+            None => Line::new(region.as_str(), region.as_str()),
         }
     }
 
@@ -62,10 +75,13 @@ pub(crate) fn line(event: &Recorded, names: &Names<'_>) -> Line {
         Custody::KIND => of::<Custody>(event, |event| referral::of_custody(event, names)),
         CaseTeam::KIND => of::<CaseTeam>(event, |event| caseteam::line(event, names)),
         FollowUpPlan::KIND => of::<FollowUpPlan>(event, |event| followup::line(event, names)),
-        KeyGrant::KIND => of::<KeyGrant>(event, keys::of_grant),
-        RegionKey::KIND => of::<RegionKey>(event, keys::of_region_key),
+        PublishedKey::KIND => {
+            of::<PublishedKey>(event, |event| keys::of_published_key(event, names))
+        }
+        KeyGrant::KIND => of::<KeyGrant>(event, |event| keys::of_grant(event, names)),
+        KeyReceipt::KIND => of::<KeyReceipt>(event, keys::of_receipt),
+        TextAccess::KIND => of::<TextAccess>(event, |event| keys::of_access(event, names)),
         Erasure::KIND => of::<Erasure>(event, keys::of_erasure),
-        TextAccess::KIND => of::<TextAccess>(event, keys::of_access),
         "policy" => Ok(of_policy(event)),
         _ => Ok(unknown(event)),
     };
@@ -89,7 +105,7 @@ fn of_policy(event: &Recorded) -> Line {
             format!("An administrator skipped the rule {policy}: {reason}"),
         );
     }
-    Line::new(
+    Line::noted(
         format!("规则“{policy}”未执行：{reason}"),
         format!("The rule {policy} did not act: {reason}"),
     )

@@ -35,6 +35,7 @@ pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
         caused_by: cause_of(event).map(|cause| cause.to_string()).unwrap_or_default(),
         text_zh: text.zh,
         text_en: text.en,
+        bookkeeping: text.bookkeeping,
     }
 }
 
