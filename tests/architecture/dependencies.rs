@@ -66,6 +66,12 @@ const RULES: &[Rule] = &[
         never: &["sled", "redb", "async-nats"],
     },
     Rule {
+        // Where ports meet adapters.
+        crates: &["node"],
+        may: May::EveryLib,
+        never: &["async-nats"],
+    },
+    Rule {
         crates: &[
             "intake",
             "referral",

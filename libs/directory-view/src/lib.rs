@@ -4,6 +4,7 @@
 //! no directory is; lookups are answered from memory. Nobody asks the directory per command.
 
 mod book;
+mod identify;
 mod who;
 
 use std::sync::{Arc, RwLock};

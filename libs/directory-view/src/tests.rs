@@ -1,69 +1,22 @@
 //! The view over real logs: what it answers, and that it answers the same after a restart.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use domain::directory::{
     DeskCommand, Level, Name, Organization, OrganizationCommand, Place, REFERENCE_DATA,
-    RegionCommand, RegionEntry, WorkerCommand,
+    RegionCommand, RegionEntry, RuleBook, RuleBookCommand, WorkerCommand,
 };
-use eventsourcing::testing::MemoryLog;
+use eventsourcing::testing::{MemoryLog, MemoryRows};
 use eventsourcing::{
-    Actor, Aggregate, Change, Checkpoint, CommandHandler, Commit, EventLog, Hash, HybridClock,
-    Position, RequestContext, Row, ScopedId, VirtualClock,
+    Actor, Aggregate, CommandHandler, Commit, EventLog, Hash, HybridClock, Position,
+    RequestContext, ScopedId, VirtualClock,
 };
 use futures::FutureExt;
 use jiff::Timestamp;
+use service_runtime::grpc::Identify;
 use uuid::Uuid;
 
 use super::*;
-
-/// Table and key.
-type RowId = (String, Vec<u8>);
-
-#[derive(Default)]
-struct MemoryRows(Mutex<BTreeMap<RowId, Vec<u8>>>);
-
-impl ProjectionStore for MemoryRows {
-    fn checkpoint(&self, _: &str, _: &LogId) -> Result<Option<Checkpoint>, StoreError> {
-        Ok(None)
-    }
-
-    fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let mut rows = self.0.lock().unwrap();
-        for change in commit.changes {
-            match change {
-                Change::Put { table, key, value } => rows.insert((table, key), value),
-                Change::Delete { table, key } => rows.remove(&(table, key)),
-            };
-        }
-        Ok(())
-    }
-
-    fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let rows = self.0.lock().unwrap();
-        Ok(rows.get(&(table.to_owned(), key.to_vec())).cloned())
-    }
-
-    fn scan(
-        &self,
-        table: &str,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Row>, StoreError> {
-        let rows = self.0.lock().unwrap();
-        let found = rows.iter().filter(|((of, key), _)| {
-            of == table
-                && key.starts_with(prefix)
-                && after.is_none_or(|after| key.as_slice() > after)
-        });
-        Ok(found
-            .take(limit)
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect())
-    }
-}
 
 /// Directories of some regions, kept by the reference data's rule, and a view that follows them.
 struct World {
@@ -209,6 +162,21 @@ impl World {
         self.command::<Worker>(worker().0, WorkerCommand::Enrol { enrolment, place });
     }
 
+    /// The reference rules under another version's name.
+    fn publish(&mut self, region: Region, version: &str) {
+        let file = include_str!("../../../deploy/reference/china.toml");
+        let mut file: toml::Table = file.parse().unwrap();
+        let regions = file.remove("region").unwrap();
+        let rules = regions[0].as_table().unwrap()["rules"].clone();
+        let rules: RuleSet = rules.try_into().unwrap();
+        let rules = Arc::new(RuleSet {
+            version: version.to_owned(),
+            ..rules
+        });
+        let publish = RuleBookCommand::Publish { region, rules };
+        self.command::<RuleBook>(RuleBook::id(region).0, publish);
+    }
+
     /// Central with a desk, and a Qingdao committee below it with a desk.
     fn with_committees() -> (Self, Party, Party) {
         let mut world = Self::new();
@@ -320,6 +288,36 @@ fn a_person_acts_only_as_the_directory_says() {
         Err(WhyNot::HasLeft(worker()))
     );
     assert!(world.view.holders(of, Role::Worker).is_empty());
+}
+
+#[test]
+fn a_region_goes_by_its_own_rules_and_without_any_by_those_of_central() {
+    let mut world = World::new();
+    let in_force = |world: &World| {
+        let rules = world.view.rules(qingdao());
+        rules.map(|rules| rules.version.clone())
+    };
+    assert_eq!(in_force(&world), None);
+    world.publish(Region::CENTRAL, "central-1");
+    assert_eq!(in_force(&world).unwrap(), "central-1");
+    world.publish(qingdao(), "qingdao-1");
+    world.publish(Region::CENTRAL, "central-2");
+    assert_eq!(in_force(&world).unwrap(), "qingdao-1");
+}
+
+#[test]
+fn whoever_calls_is_known_by_the_directory_or_refused() {
+    let (mut world, _, league) = World::with_committees();
+    world.enrol(league, [Role::Worker]);
+    let (person, organization) = (worker().to_string(), league.organization.to_string());
+    let identify = |role: &str| world.view.identify(&person, &organization, role);
+    assert_eq!(identify("Worker"), Ok(()));
+    let refused = identify("Supervisor").unwrap_err();
+    assert_eq!(refused.reason, "ROLE_NOT_HELD");
+    assert!(refused.zh.contains("督导"), "{}", refused.zh);
+    assert_eq!(identify("Chief").unwrap_err().reason, "ACTOR_MALFORMED");
+    let nobody = world.view.identify("somebody", &organization, "Worker");
+    assert_eq!(nobody.unwrap_err().reason, "ACTOR_MALFORMED");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use domain::ids::{OrganizationId, WorkerId};
 use domain::values::{Role, Term};
 
 /// Why a person may not act for an organization in a role.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
     #[error("the directory has no worker {0}")]
     UnknownPerson(WorkerId),

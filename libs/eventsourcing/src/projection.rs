@@ -75,6 +75,31 @@ impl Rows {
         Ok(())
     }
 
+    /// All rows whose key starts with `prefix`, by key, as they are with the changes so far.
+    pub fn scan<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        let mut found: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .store
+            .scan(table, prefix, None, usize::MAX)?
+            .into_iter()
+            .collect();
+        for ((of, key), value) in &self.changed {
+            if of == table && key.starts_with(prefix) {
+                match value {
+                    Some(value) => found.insert(key.clone(), value.clone()),
+                    None => found.remove(key),
+                };
+            }
+        }
+        found
+            .into_iter()
+            .map(|(key, value)| Ok((key, read(&value)?)))
+            .collect()
+    }
+
     pub fn delete(&mut self, table: &str, key: &[u8]) {
         self.changed.insert((table.to_owned(), key.to_vec()), None);
     }

@@ -12,6 +12,9 @@ pub trait ProjectionStore: Send + Sync {
     /// How far `projection` has taken in `log`; `None` if it never began.
     fn checkpoint(&self, projection: &str, log: &LogId) -> Result<Option<Checkpoint>, StoreError>;
 
+    /// How far each projection has taken in `log`: what the log must still have when it is opened.
+    fn seen(&self, log: &LogId) -> Result<Vec<Checkpoint>, StoreError>;
+
     /// Applies the changes and moves the checkpoint, in one transaction.
     fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 

@@ -8,6 +8,9 @@ use eventsourcing::{LogId, StoreError};
 /// Where the tally stands.
 pub(crate) const TALLY_KEY: &[u8] = b"t";
 
+/// What every checkpoint's place begins with.
+pub(crate) const CHECKPOINTS: &[u8] = b"c";
+
 const CHECKSUM_BYTES: usize = 4;
 
 /// Where a row stands: its table, NUL, its key.
@@ -23,12 +26,18 @@ pub(crate) fn row_key(table: &str, key: &[u8]) -> Result<Vec<u8>, StoreError> {
 /// Where a checkpoint stands: its projection, NUL, its log.
 pub(crate) fn checkpoint_key(projection: &str, log: &LogId) -> Vec<u8> {
     [
-        b"c",
+        CHECKPOINTS,
         projection.as_bytes(),
         b"\0",
         log.to_string().as_bytes(),
     ]
     .concat()
+}
+
+/// Whether a checkpoint's place is one of this log.
+pub(crate) fn is_checkpoint_of(key: &[u8], log: &LogId) -> bool {
+    let of = key.rsplit(|byte| *byte == 0).next();
+    of == Some(log.to_string().as_bytes())
 }
 
 /// The checksum of a row, over its place and its value, then the value.

@@ -9,7 +9,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use eventsourcing::{Change, Checkpoint, Commit, LogId, ProjectionStore, Row, StoreError};
 
 use crate::open::{self, OpenReport, StoreSettings, guarded};
-use crate::row::{TALLY_KEY, checkpoint_key, opened, row_key, sealed};
+use crate::row::{
+    CHECKPOINTS, TALLY_KEY, checkpoint_key, is_checkpoint_of, opened, row_key, sealed,
+};
 use crate::tally::Tally;
 
 /// Rows and checkpoints in a directory of their own.
@@ -93,11 +95,21 @@ impl SledStore {
 impl ProjectionStore for SledStore {
     fn checkpoint(&self, projection: &str, log: &LogId) -> Result<Option<Checkpoint>, StoreError> {
         let stored = self.read(&checkpoint_key(projection, log))?;
-        let read = |stored: Vec<u8>| {
-            serde_json::from_slice(&stored)
-                .map_err(|error| StoreError(format!("a checkpoint is unreadable: {error}")))
-        };
-        stored.map(read).transpose()
+        stored.map(|stored| checkpoint(&stored)).transpose()
+    }
+
+    fn seen(&self, log: &LogId) -> Result<Vec<Checkpoint>, StoreError> {
+        guarded(|| {
+            let _whole = self.reading()?;
+            let mut seen = Vec::new();
+            for row in self.db.scan_prefix(CHECKPOINTS) {
+                let (key, stored) = row.map_err(failed)?;
+                if is_checkpoint_of(&key, log) {
+                    seen.push(checkpoint(opened(&key, &stored)?.1)?);
+                }
+            }
+            Ok(seen)
+        })
     }
 
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
@@ -159,6 +171,11 @@ impl ProjectionStore for SledStore {
 )]
 fn failed(error: sled::Error) -> StoreError {
     StoreError(error.to_string())
+}
+
+fn checkpoint(stored: &[u8]) -> Result<Checkpoint, StoreError> {
+    serde_json::from_slice(stored)
+        .map_err(|error| StoreError(format!("a checkpoint is unreadable: {error}")))
 }
 
 fn broken<Guard>(_: PoisonError<Guard>) -> StoreError {

@@ -12,7 +12,9 @@ mod status;
 mod watch;
 
 pub use consistency::ConsistencyToken;
-pub use fields::{date, enum_number, field, optional, page_size, required, term, timestamp};
+pub use fields::{
+    date, enum_number, field, moment, optional, page_size, required, term, timestamp,
+};
 pub use gate::{DigestKey, Gate};
 pub use identity::{Identify, IdentityRefused, ORGANIZATION, PERSON, ROLE};
 pub use server::{COMPRESSION, MAX_DECODED_BYTES, MAX_ENCODED_BYTES, Server, ServerError};

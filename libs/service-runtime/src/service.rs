@@ -70,6 +70,8 @@ pub struct Running {
     pub region: Region,
     pub rows: Arc<dyn ProjectionStore>,
     pub progress: Progress,
+    /// Every projection and policy, and the logs each follows.
+    pub followers: Vec<(&'static str, Vec<LogId>)>,
     /// Where to send a retry or a skip, by policy.
     pub operations: Vec<(&'static str, mpsc::Sender<Operation>)>,
 }
@@ -81,7 +83,9 @@ impl Service {
             ports: ports.clone(),
             stop: tasks.stop().clone(),
         };
+        let mut followers = Vec::new();
         for projection in self.projections {
+            followers.push((projection.name(), projection.logs()));
             let name = format!(
                 "{} {} projection {}",
                 ports.region,
@@ -100,6 +104,7 @@ impl Service {
             let commands = CommandHandler::new(log, ports.clock.clone());
             for policy in policies {
                 let (send, receive) = mpsc::channel(OPERATIONS_WAITING);
+                followers.push((policy.name(), policy.logs()));
                 operations.push((policy.name(), send));
                 let name = format!("{} {} policy {}", ports.region, self.name, policy.name());
                 tasks.spawn(
@@ -117,6 +122,7 @@ impl Service {
             region: ports.region,
             rows: ports.rows.clone(),
             progress: ports.progress.clone(),
+            followers,
             operations,
         };
         (running, self.routes)

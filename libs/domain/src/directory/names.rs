@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Longest name, in characters of either language.
-const LONGEST_NAME: usize = 100;
+pub const LONGEST_NAME: usize = 100;
 /// Longest number, in digits.
 const LONGEST_NUMBER: usize = 20;
 

@@ -34,6 +34,12 @@ impl ProjectionStore for MemoryRows {
         Ok(self.lock().checkpoints.get(&of).copied())
     }
 
+    fn seen(&self, log: &LogId) -> Result<Vec<Checkpoint>, StoreError> {
+        let state = self.lock();
+        let of_log = state.checkpoints.iter().filter(|((_, of), _)| of == log);
+        Ok(of_log.map(|(_, checkpoint)| *checkpoint).collect())
+    }
+
     fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         for change in &commit.changes {
             let (Change::Put { table, .. } | Change::Delete { table, .. }) = change;

@@ -84,6 +84,14 @@ pub fn timestamp(name: &str, at: Option<&prost_types::Timestamp>) -> Result<Time
         .map_err(|_| violation(name, "not a moment in time", "时间无效"))
 }
 
+/// A moment as the contract has it.
+pub fn moment(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: at.as_second(),
+        nanos: at.subsec_nanosecond(),
+    }
+}
+
 /// How many rows a page may have, when a list asks for `asked`; 0 is the usual 50.
 ///
 /// # Errors
@@ -156,6 +164,8 @@ mod tests {
         );
         assert!(required("reason", "暂无名额暂无名额暂无", 5).is_err());
         assert!(timestamp("at", None).is_err());
+        let now: Timestamp = "2026-01-12T09:00:00.25Z".parse().unwrap();
+        assert_eq!(timestamp("at", Some(&moment(now))).unwrap(), now);
         assert!(date("on", "2026-02-30").is_err());
         assert_eq!((page_size(0).unwrap(), page_size(200).unwrap()), (50, 200));
         assert!(page_size(-1).is_err() && page_size(201).is_err());

@@ -17,7 +17,7 @@ use crate::service::Running;
 const OPERATOR: &str = "Administrator";
 
 pub(super) struct Operations {
-    pub(super) services: Arc<Vec<Running>>,
+    pub(super) services: Arc<Vec<Arc<Running>>>,
 }
 
 #[tonic::async_trait]

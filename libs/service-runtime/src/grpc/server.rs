@@ -70,7 +70,7 @@ impl Server {
     /// [`ServerError::Reflection`] if the contract's descriptors cannot be served.
     pub fn serve(
         self,
-        services: Vec<(Running, AddRoutes)>,
+        services: Vec<(Arc<Running>, AddRoutes)>,
         identify: Arc<dyn Identify>,
         metrics: Option<PrometheusHandle>,
         tasks: &Tasks,
@@ -118,7 +118,7 @@ impl Server {
 }
 
 /// Health, reflection in both versions that clients speak, and operations.
-fn base_routes(running: Vec<Running>) -> Result<Routes, ServerError> {
+fn base_routes(running: Vec<Arc<Running>>) -> Result<Routes, ServerError> {
     let (_, health) = tonic_health::server::health_reporter();
     let reflection = || {
         tonic_reflection::server::Builder::configure()

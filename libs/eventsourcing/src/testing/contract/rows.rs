@@ -173,6 +173,8 @@ fn checkpoints_move_with_their_rows(store: &Store) {
     let elsewhere = "320200.referral".parse().unwrap();
     assert_eq!(store.checkpoint("cases", &elsewhere), Ok(None));
     assert_eq!(store.checkpoint("inbox", &log()), Ok(None));
+    assert_eq!(store.seen(&log()), Ok(vec![checkpoint(8)]));
+    assert_eq!(store.seen(&elsewhere), Ok(vec![]));
 }
 
 fn a_refused_commit_changes_nothing(store: &Store) {

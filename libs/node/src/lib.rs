@@ -1,0 +1,16 @@
+//! Nodes: the services of a region on real adapters, below one directory, behind one address.
+//!
+//! This is the one place where ports meet adapters. The program, the services' own binaries and the
+//! component tests all start their services through it.
+
+pub mod alone;
+pub mod client;
+mod hosting;
+mod layout;
+mod region;
+mod system;
+
+pub use hosting::{Hosting, Parts};
+pub use layout::Layout;
+pub use region::{NodeError, RegionNode};
+pub use system::{NotSettled, Settings, System};

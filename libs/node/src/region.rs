@@ -1,0 +1,205 @@
+//! One region's services: adapters opened first, in all regions, before anything runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use directory_view::DirectoryView;
+use eventsourcing::{EventLog, HybridClock, LogId, ProjectionStore, Region, StoreError};
+use metrics_exporter_prometheus::PrometheusHandle;
+use projection_store::{SledStore, StoreSettings};
+use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
+use service_runtime::grpc::{DigestKey, Gate, Server, ServerError};
+use service_runtime::{AddRoutes, Ports, Progress, Running, Tasks};
+use vault::{KeyStore, KeyStoreError, LocalKeys, RegionKey, RegionKeyError, Sealer};
+
+use crate::hosting::{Hosting, Parts};
+use crate::layout::Layout;
+
+/// A node cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error("{path}: {cause}")]
+    Directory { path: String, cause: std::io::Error },
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    #[error(transparent)]
+    Rows(#[from] StoreError),
+    #[error(transparent)]
+    RegionKey(#[from] RegionKeyError),
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// One region's adapters.
+pub struct RegionNode {
+    region: Region,
+    regions: Vec<Region>,
+    clock: Arc<HybridClock>,
+    feed: LocalFeed,
+    key_store: Arc<KeyStore>,
+    digest_key: DigestKey,
+    sealer: Sealer,
+    rows: BTreeMap<&'static str, Arc<dyn ProjectionStore>>,
+    logs: BTreeMap<&'static str, Arc<SegmentLog>>,
+}
+
+impl RegionNode {
+    /// Opens the stores and logs of the services; what was seen of a log must still be in it.
+    ///
+    /// # Errors
+    /// [`NodeError`]: which file, and what to do.
+    pub fn open(
+        layout: &Layout,
+        region: Region,
+        regions: &[Region],
+        services: &[Hosting],
+        options: &Options,
+        clock: Arc<HybridClock>,
+        feed: LocalFeed,
+    ) -> Result<Self, NodeError> {
+        let region_key = open_region_key(layout, region)?;
+        let store = KeyStore::open(&layout.key_store(region), region, &region_key)?;
+        let key_store = Arc::new(store);
+        let keys = LocalKeys::new(key_store.clone(), clock.clock().clone());
+        let mut node = Self {
+            region,
+            regions: regions.to_vec(),
+            clock,
+            feed,
+            key_store,
+            digest_key: DigestKey(*region_key.request_digest_key()),
+            sealer: Sealer::new(Arc::new(keys)),
+            rows: BTreeMap::new(),
+            logs: BTreeMap::new(),
+        };
+        for service in services {
+            node.open_rows(layout, service.name)?;
+        }
+        for service in services.iter().filter(|service| service.writes) {
+            node.open_log(layout, service.name, options)?;
+        }
+        Ok(node)
+    }
+
+    fn open_rows(&mut self, layout: &Layout, service: &'static str) -> Result<(), NodeError> {
+        let path = layout.rows(self.region, service);
+        let (rows, report) = SledStore::open(&path, StoreSettings::default())?;
+        if let Some(why) = report.rebuilt {
+            tracing::warn!(region = %self.region, service, why, "rows are rebuilt from the logs");
+        }
+        self.rows.insert(service, Arc::new(rows));
+        Ok(())
+    }
+
+    fn open_log(
+        &mut self,
+        layout: &Layout,
+        service: &'static str,
+        options: &Options,
+    ) -> Result<(), NodeError> {
+        let id = LogId::new(self.region, service);
+        let mut seen = Vec::new();
+        for rows in self.rows.values() {
+            seen.extend(rows.seen(&id)?);
+        }
+        let path = layout.log(self.region, service);
+        let (log, report) = SegmentLog::open(&path, id.clone(), &seen, options)?;
+        for torn in &report.torn {
+            tracing::warn!(log = %id, %torn, "an unfinished write was moved aside");
+        }
+        let log = Arc::new(log);
+        self.feed.add(log.clone());
+        self.logs.insert(service, log);
+        Ok(())
+    }
+
+    pub fn region(&self) -> Region {
+        self.region
+    }
+
+    pub fn logs(&self) -> impl Iterator<Item = &Arc<SegmentLog>> {
+        self.logs.values()
+    }
+
+    /// Starts the services as tasks, and serves them behind one address.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn start(
+        &self,
+        services: &[Hosting],
+        server: Server,
+        metrics: Option<PrometheusHandle>,
+        tasks: &Tasks,
+    ) -> Result<Vec<Arc<Running>>, NodeError> {
+        let mut hosted: Vec<(Arc<Running>, AddRoutes)> = Vec::new();
+        let mut identify = None;
+        for service in services {
+            let parts = self.parts(service.name, tasks)?;
+            let ports = parts.ports.clone();
+            identify.get_or_insert_with(|| parts.directory.clone());
+            let (running, routes) = (service.assemble)(parts).start(&ports, tasks);
+            hosted.push((Arc::new(running), routes));
+        }
+        let running = hosted.iter().map(|(running, _)| running.clone()).collect();
+        if let Some(identify) = identify {
+            server.serve(hosted, identify, metrics, tasks)?;
+        }
+        Ok(running)
+    }
+
+    fn parts(&self, service: &'static str, tasks: &Tasks) -> Result<Parts, NodeError> {
+        let rows = self.rows[service].clone();
+        let directory = DirectoryView::load(rows.as_ref(), self.regions.clone())?;
+        let progress = Progress::default();
+        let ports = Ports {
+            region: self.region,
+            regions: self.regions.clone(),
+            feed: Arc::new(self.feed.clone()),
+            rows,
+            clock: self.clock.clone(),
+            gate: Gate::new(
+                self.digest_key.clone(),
+                progress.clone(),
+                tasks.stop().clone(),
+            ),
+            progress,
+        };
+        let log = self
+            .logs
+            .get(service)
+            .map(|log| log.clone() as Arc<dyn EventLog>);
+        let key_store = self.key_store.clone();
+        Ok(Parts::new(
+            ports,
+            Arc::new(directory),
+            self.sealer.clone(),
+            key_store,
+            log,
+        ))
+    }
+
+    /// Finishes the writes that wait and lets go of the logs; call it after the tasks have ended.
+    pub fn close(&self) {
+        for log in self.logs.values() {
+            log.close();
+        }
+    }
+}
+
+fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeError> {
+    let path = layout.region_key(region);
+    for directory in [Some(layout.data().as_path()), path.parent()]
+        .into_iter()
+        .flatten()
+    {
+        fs::create_dir_all(directory).map_err(|cause| NodeError::Directory {
+            path: directory.display().to_string(),
+            cause,
+        })?;
+    }
+    Ok(RegionKey::read_or_create(&path, &layout.data())?)
+}

@@ -1,0 +1,244 @@
+//! Several regions in one process, and the two things one can do to their time: settle, advance.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventsourcing::{
+    Clock, EventLog, HybridClock, LogId, Position, Region, VirtualClock, first_due,
+};
+use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
+use segment_log::{LocalFeed, Options};
+use service_runtime::grpc::Server;
+use service_runtime::{Running, TaskFailed, Tasks};
+
+use crate::hosting::Hosting;
+use crate::layout::Layout;
+use crate::region::{NodeError, RegionNode};
+
+/// How long open calls and tasks may take to end.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// How often a settling system is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Where a system lives and listens.
+#[derive(Clone)]
+pub struct Settings {
+    pub root: PathBuf,
+    /// The regions that run here.
+    pub regions: Vec<Region>,
+    /// The regions whose logs are followed; more than run here only with a feed that brings them.
+    pub followed: Vec<Region>,
+    /// One address a region, in the same order; port 0 takes a free one.
+    pub addresses: Vec<SocketAddr>,
+    pub clock: Arc<dyn Clock>,
+    pub log_options: Options,
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// Something did not come to rest in time; says what.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not settled after {limit:?}: {what}")]
+pub struct NotSettled {
+    pub limit: Duration,
+    pub what: String,
+}
+
+/// Regions that run.
+pub struct System {
+    clock: Arc<dyn Clock>,
+    nodes: Vec<RegionNode>,
+    running: Vec<Arc<Running>>,
+    addresses: BTreeMap<Region, SocketAddr>,
+    tasks: Tasks,
+}
+
+impl System {
+    /// Opens everything of all regions, then starts it.
+    ///
+    /// # Errors
+    /// [`NodeError`]; what had been started is stopped again.
+    pub async fn start(settings: Settings, services: &[Hosting]) -> Result<Self, NodeError> {
+        let layout = Layout::new(&settings.root);
+        let feed = LocalFeed::default();
+        let nodes = open_all(&layout, &settings, services, &feed)?;
+        let tasks = Tasks::new();
+        let mut system = Self {
+            clock: settings.clock,
+            nodes,
+            running: Vec::new(),
+            addresses: BTreeMap::new(),
+            tasks,
+        };
+        for (node, address) in system.nodes.iter().zip(settings.addresses) {
+            let server = Server::bind(address).await?;
+            system.addresses.insert(node.region(), server.address());
+            let metrics = settings.metrics.clone();
+            system
+                .running
+                .extend(node.start(services, server, metrics, &system.tasks)?);
+        }
+        Ok(system)
+    }
+
+    /// Where a region answers, as a URL.
+    ///
+    /// # Panics
+    /// If the system does not have the region.
+    pub fn url(&self, region: Region) -> String {
+        format!("http://{}", self.addresses[&region])
+    }
+
+    pub fn regions(&self) -> impl Iterator<Item = Region> {
+        self.nodes.iter().map(RegionNode::region)
+    }
+
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub fn logs(&self) -> impl Iterator<Item = Arc<dyn EventLog>> {
+        self.nodes
+            .iter()
+            .flat_map(RegionNode::logs)
+            .map(|log| log.clone() as Arc<dyn EventLog>)
+    }
+
+    /// A log by its name.
+    pub fn log(&self, id: &LogId) -> Option<Arc<dyn EventLog>> {
+        self.logs().find(|log| log.id() == id)
+    }
+
+    /// Waits until every follower has taken in every log to its end and no duty is overdue.
+    ///
+    /// # Errors
+    /// [`NotSettled`], naming the first thing that was still behind.
+    pub async fn settle(&self, limit: Duration) -> Result<(), NotSettled> {
+        let settled = async {
+            loop {
+                let before = self.heads();
+                if self.behind(&before).is_none() && self.heads() == before {
+                    return;
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(limit, settled).await.is_ok() {
+            return Ok(());
+        }
+        let what = self
+            .behind(&self.heads())
+            .unwrap_or_else(|| "it keeps moving".to_owned());
+        Err(NotSettled { limit, what })
+    }
+
+    /// Turns the clock to `to`, stopping at every moment that something waits for.
+    ///
+    /// # Errors
+    /// [`NotSettled`], if the system does not come to rest at one of them within `limit`.
+    pub async fn advance(
+        &self,
+        clock: &VirtualClock,
+        to: Timestamp,
+        limit: Duration,
+    ) -> Result<(), NotSettled> {
+        self.settle(limit).await?;
+        while let Some(next) = clock.next_wake().filter(|next| *next <= to) {
+            clock.turn_to(next);
+            self.settle(limit).await?;
+        }
+        clock.turn_to(to);
+        self.settle(limit).await
+    }
+
+    /// Stops everything, in bounded time.
+    ///
+    /// # Errors
+    /// The first task that failed or did not end in time.
+    pub async fn stop(self) -> Result<(), TaskFailed> {
+        let stopped = self.tasks.shutdown(STOP_WITHIN).await;
+        for node in &self.nodes {
+            node.close();
+        }
+        stopped
+    }
+
+    fn heads(&self) -> BTreeMap<LogId, Position> {
+        self.logs()
+            .map(|log| (log.id().clone(), log.head().position))
+            .collect()
+    }
+
+    /// The first follower that is behind, or duty that is overdue.
+    fn behind(&self, heads: &BTreeMap<LogId, Position>) -> Option<String> {
+        for service in &self.running {
+            let at: BTreeMap<(String, LogId), Position> = service
+                .progress
+                .all()
+                .into_iter()
+                .map(|(of, log, at)| ((of, log), at))
+                .collect();
+            let follows = service.followers.iter().flat_map(|(name, logs)| {
+                logs.iter()
+                    .map(move |log| ((*name).to_owned(), log.clone()))
+            });
+            for (name, log) in follows {
+                let head = heads.get(&log).copied().unwrap_or_default();
+                let key = (name, log);
+                if at.get(&key).is_none_or(|at| *at < head) {
+                    let (name, log) = key;
+                    let (region, service) = (service.region, service.name);
+                    return Some(format!(
+                        "{name} of {region} {service} has not taken in {log}"
+                    ));
+                }
+            }
+            match first_due(&service.rows) {
+                Ok(Some((wake_at, due))) if wake_at <= self.clock.now() => {
+                    return Some(format!("{} of {} is due", due.duty, due.stream));
+                }
+                Ok(_) => {}
+                Err(error) => return Some(error.to_string()),
+            }
+        }
+        None
+    }
+}
+
+/// Regions are opened side by side: each waits for its own disk.
+fn open_all(
+    layout: &Layout,
+    settings: &Settings,
+    services: &[Hosting],
+    feed: &LocalFeed,
+) -> Result<Vec<RegionNode>, NodeError> {
+    std::thread::scope(|scope| {
+        let opening: Vec<_> = settings
+            .regions
+            .iter()
+            .map(|region| {
+                let clock = Arc::new(HybridClock::new(settings.clock.clone()));
+                let feed = feed.clone();
+                scope.spawn(move || {
+                    let options = &settings.log_options;
+                    RegionNode::open(
+                        layout,
+                        *region,
+                        &settings.followed,
+                        services,
+                        options,
+                        clock,
+                        feed,
+                    )
+                })
+            })
+            .collect();
+        opening
+            .into_iter()
+            .map(|region| region.join().expect("opening a region does not panic"))
+            .collect()
+    })
+}

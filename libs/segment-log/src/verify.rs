@@ -1,0 +1,234 @@
+//! Verification: reads everything, recomputes every checksum and hash, and names the first wrong byte.
+//!
+//! It only reads, and needs no lock: it works beside a running service. What looks wrong there may
+//! just be in the middle of being written, so it is looked at again before it is called wrong.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use eventsourcing::{Checkpoint, Damage, Hash, LogId, Position, ReadError, Verified};
+use uuid::Uuid;
+
+use crate::check::{Checked, Expected, check};
+use crate::fields::offset;
+use crate::frame::Fault;
+use crate::place::{damage, unavailable};
+use crate::segment;
+use crate::storage::{Disk, Storage, read_whole};
+
+/// A wrong place is read again this often, this far apart, before it is believed.
+const LOOKS: u32 = 3;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+/// What a verification has found in one directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogVerified {
+    pub dir: PathBuf,
+    /// `None` if not even its name can be read.
+    pub log: Option<LogId>,
+    pub outcome: Result<Verified, ReadError>,
+}
+
+/// How far a verification is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The file that has just been read.
+    pub file: PathBuf,
+    pub bytes: u64,
+}
+
+/// Verifies every log below a directory; tells of each file it has read.
+///
+/// # Errors
+/// If a directory cannot be listed. What is wrong with a log is in its outcome.
+pub fn verify_dir(dir: &Path, progress: &mut dyn FnMut(&Progress)) -> io::Result<Vec<LogVerified>> {
+    let mut logs = Vec::new();
+    let mut below = Vec::new();
+    let mut is_log = false;
+    for entry in Disk.list(dir)? {
+        is_log |= segment::number(&entry.name).is_some();
+        if entry.is_dir {
+            below.push(entry.name);
+        }
+    }
+    if is_log {
+        logs.push(verify_log(&Disk, dir, progress));
+    }
+    below.sort_unstable();
+    for name in below {
+        logs.extend(verify_dir(&dir.join(name), progress)?);
+    }
+    Ok(logs)
+}
+
+/// The bytes that a verification of this directory will read.
+///
+/// # Errors
+/// If a directory cannot be listed or a file not be looked at.
+pub fn bytes_to_verify(dir: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in Disk.list(dir)? {
+        let path = dir.join(&entry.name);
+        if entry.is_dir {
+            bytes += bytes_to_verify(&path)?;
+        } else if segment::number(&entry.name).is_some() {
+            bytes += Disk.open_read_only(&path)?.size()?;
+        }
+    }
+    Ok(bytes)
+}
+
+pub(crate) fn verify_log(
+    storage: &dyn Storage,
+    dir: &Path,
+    progress: &mut dyn FnMut(&Progress),
+) -> LogVerified {
+    let mut verification = Verification {
+        storage,
+        dir,
+        progress,
+        log: None,
+        incarnation: None,
+        at: None,
+    };
+    let outcome = verification.run();
+    LogVerified {
+        dir: dir.to_owned(),
+        log: verification.log,
+        outcome,
+    }
+}
+
+struct Verification<'a> {
+    storage: &'a dyn Storage,
+    dir: &'a Path,
+    progress: &'a mut dyn FnMut(&Progress),
+    log: Option<LogId>,
+    incarnation: Option<Uuid>,
+    at: Option<Checkpoint>,
+}
+
+impl Verification<'_> {
+    fn run(&mut self) -> Result<Verified, ReadError> {
+        let last = self.last_number()?;
+        let mut number = 1;
+        loop {
+            let followed = self.is_begun(number + 1)?;
+            let Some(checked) = self.segment(number, followed)? else {
+                self.nothing_is_missing(number, last)?;
+                break;
+            };
+            match checked {
+                Checked::Closed => number += 1,
+                // It was closed while we read it.
+                Checked::Open if !followed && self.is_begun(number + 1)? => {}
+                Checked::Open => {
+                    if self.segment(number + 1, false)?.is_none() {
+                        self.nothing_is_missing(number + 1, last)?;
+                    }
+                    break;
+                }
+                Checked::Reserved => break,
+            }
+        }
+        let end = self.at.unwrap_or(Checkpoint {
+            position: Position(0),
+            hash: Hash([0; 32]),
+        });
+        Ok(Verified {
+            events: end.position.0,
+            head: end.hash,
+        })
+    }
+
+    /// Checks one segment until it is sound or wrong for good; `None` if there is no such file.
+    fn segment(&mut self, number: u64, followed: bool) -> Result<Option<Checked>, ReadError> {
+        let path = self.dir.join(segment::file_name(number));
+        let mut seen: Option<(Damage, u32)> = None;
+        loop {
+            let Some(bytes) = self.read(&path)? else {
+                return Ok(None);
+            };
+            let read = offset(bytes.len());
+            let expected = Expected {
+                number,
+                followed,
+                after: self.at,
+                incarnation: self.incarnation,
+            };
+            match check(&bytes.into(), &expected) {
+                Ok(found) => {
+                    self.take(found.header.as_ref(), found.at);
+                    (self.progress)(&Progress {
+                        file: path,
+                        bytes: read,
+                    });
+                    return Ok(Some(found.checked));
+                }
+                Err(fault) => {
+                    let found = damage(&path, 0, fault);
+                    let looks = match seen {
+                        Some((before, looks)) if before == found => looks + 1,
+                        _ => 1,
+                    };
+                    if looks == LOOKS {
+                        return Err(found.into());
+                    }
+                    seen = Some((found, looks));
+                    thread::sleep(LOOK_AGAIN_AFTER);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, header: Option<&segment::Header>, at: Option<Checkpoint>) {
+        if let Some(header) = header {
+            self.log = Some(header.log.clone());
+            self.incarnation = Some(header.incarnation);
+        }
+        self.at = at.or(self.at);
+    }
+
+    fn nothing_is_missing(&self, number: u64, last: u64) -> Result<(), ReadError> {
+        if number > last {
+            return Ok(());
+        }
+        let path = self.dir.join(segment::file_name(number));
+        Err(damage(&path, 0, Fault::new(0, "the segment is missing")).into())
+    }
+
+    fn last_number(&self) -> Result<u64, ReadError> {
+        let entries = self
+            .storage
+            .list(self.dir)
+            .map_err(|error| unavailable(self.dir, &error))?;
+        let numbers = entries
+            .iter()
+            .filter_map(|entry| segment::number(&entry.name));
+        Ok(numbers.max().unwrap_or(0))
+    }
+
+    fn is_begun(&self, number: u64) -> Result<bool, ReadError> {
+        let path = self.dir.join(segment::file_name(number));
+        let mut header = [0; segment::HEADER];
+        let begun = match self.storage.open_read_only(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+            Ok(file) => file
+                .read_at(&mut header, 0)
+                .map(|_| segment::is_begun(&header)),
+        };
+        begun.map_err(|error| unavailable(&path, &error))
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
+        let file = match self.storage.open_read_only(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| unavailable(path, &error))?,
+        };
+        let bytes = read_whole(&*file).map_err(|error| unavailable(path, &error))?;
+        Ok(Some(bytes))
+    }
+}

@@ -1,0 +1,252 @@
+//! The gRPC side: requests become commands for the case's team, rows become messages.
+
+mod messages;
+
+use std::sync::Arc;
+
+use directory_view::DirectoryView;
+use domain::acting::Acting;
+use domain::caseteam::{CaseTeam, Place, TaskKind, TaskOrder, TeamCommand};
+use domain::directory::Worker;
+use domain::ids::{CaseId, OrganizationId, TaskId, WorkerId};
+use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
+use domain::values::Role;
+use eventsourcing::{
+    Actor, Aggregate, CommandHandler, ProjectionStore, Region, RequestContext, ScopedId, StreamId,
+};
+use proto::caseteam::v1 as pb;
+use proto::caseteam::v1::case_team_service_server::CaseTeamService;
+use proto::types::v1::CommandResult;
+use service_runtime::grpc::{
+    Gate, failure, field, optional, page_size, required, term, timestamp, violation,
+};
+use tonic::{Code, Request, Response, Status};
+use vault::{Sealer, SealerError, SealingPlace};
+
+use crate::projection;
+
+/// Characters of a note.
+const LONGEST_NOTE: usize = 4000;
+
+pub(crate) struct CaseTeamApi {
+    pub(crate) region: Region,
+    pub(crate) gate: Gate,
+    pub(crate) commands: CommandHandler,
+    pub(crate) directory: Arc<DirectoryView>,
+    pub(crate) sealer: Sealer,
+    pub(crate) rows: Arc<dyn ProjectionStore>,
+}
+
+#[tonic::async_trait]
+impl CaseTeamService for CaseTeamApi {
+    async fn seat_member(
+        &self,
+        request: Request<pb::SeatMemberRequest>,
+    ) -> Result<Response<pb::SeatMemberResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let case = field("case_id", &request.case_id)?;
+        let seat = messages::seat(request.seat)?;
+        let in_directory = self.knows(seat.organization, seat.worker);
+        self.decide(case, call, TeamCommand::SeatMember { seat, in_directory })
+            .await
+    }
+
+    async fn remove_member(
+        &self,
+        request: Request<pb::RemoveMemberRequest>,
+    ) -> Result<Response<pb::RemoveMemberResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let case = field("case_id", &request.case_id)?;
+        let command = TeamCommand::RemoveMember {
+            seat: messages::seat(request.seat)?,
+            reason: term::<pb::RemovalReason, _>("reason", request.reason)?,
+            note: self.note(case, &request.note).await?,
+        };
+        self.decide(case, call, command).await
+    }
+
+    async fn add_task(
+        &self,
+        request: Request<pb::AddTaskRequest>,
+    ) -> Result<Response<pb::AddTaskResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let case = field("case_id", &request.case_id)?;
+        let kind = term::<pb::TaskKind, _>("kind", request.kind)?;
+        if kind == TaskKind::Other {
+            required("note", &request.note, LONGEST_NOTE)?;
+        }
+        let order = TaskOrder {
+            task: TaskId(ScopedId::new(self.region, call.id)),
+            kind,
+            owner: field("owner_organization_id", &request.owner_organization_id)?,
+            worker: optional("owner_worker_id", &request.owner_worker_id)?,
+            due_at: timestamp("due_at", request.due_at.as_ref())?,
+            note: self.note(case, &request.note).await?,
+        };
+        let in_directory = self.knows(order.owner, order.worker);
+        self.decide(
+            case,
+            call,
+            TeamCommand::AddTask {
+                order,
+                in_directory,
+            },
+        )
+        .await
+    }
+
+    async fn complete_task(
+        &self,
+        request: Request<pb::CompleteTaskRequest>,
+    ) -> Result<Response<pb::CompleteTaskResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let case = field("case_id", &request.case_id)?;
+        let command = TeamCommand::CompleteTask {
+            task: field("task_id", &request.task_id)?,
+            evidence: self.sealed(case, "evidence", &request.evidence).await?,
+        };
+        self.decide(case, call, command).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: Request<pb::CancelTaskRequest>,
+    ) -> Result<Response<pb::CancelTaskResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let case = field("case_id", &request.case_id)?;
+        let command = TeamCommand::CancelTask {
+            task: field("task_id", &request.task_id)?,
+            reason: term::<pb::TaskCancelReason, _>("reason", request.reason)?,
+            note: self.note(case, &request.note).await?,
+        };
+        self.decide(case, call, command).await
+    }
+
+    async fn get_team(
+        &self,
+        request: Request<pb::GetTeamRequest>,
+    ) -> Result<Response<pb::GetTeamResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        let request = request.into_inner();
+        let case: CaseId = field("case_id", &request.case_id)?;
+        self.gate.wait_for(&request.consistency_token).await?;
+        let id = case.team_in(self.region);
+        let row =
+            projection::team(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
+        let place = row.as_ref().map(|row| row.team.place(&actor));
+        if !is_auditor(&actor) && place.is_none_or(|place| place == Place::Outsider) {
+            return Err(not_shown());
+        }
+        let message = row.and_then(|row| messages::team(id, &row));
+        message.map(Response::new).ok_or_else(|| {
+            let en = "no team has formed for this case here";
+            failure(Code::NotFound, "NO_TEAM", en, "本地尚未为该个案组建团队")
+        })
+    }
+
+    async fn list_tasks(
+        &self,
+        request: Request<pb::ListTasksRequest>,
+    ) -> Result<Response<pb::ListTasksResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        let request = request.into_inner();
+        let owner: OrganizationId = field("organization_id", &request.organization_id)?;
+        let size = page_size(request.page_size)?;
+        if !is_auditor(&actor) && Acting::of(&actor).is_none_or(|who| who.organization != owner) {
+            return Err(not_shown());
+        }
+        self.gate.wait_for(&request.consistency_token).await?;
+        let mut page = projection::tasks_of(&self.rows, owner, &request.page_token, size + 1)
+            .map_err(|error| self.gate.store_failed(&error))?;
+        let more = page.len() > size;
+        page.truncate(size);
+        let last = page.last().filter(|_| more);
+        let next_page_token = last.map_or_else(String::new, |(token, _)| token.clone());
+        let tasks = page
+            .iter()
+            .map(|(_, task)| messages::owned_task(task))
+            .collect();
+        Ok(Response::new(pb::ListTasksResponse {
+            tasks,
+            next_page_token,
+        }))
+    }
+}
+
+impl CaseTeamApi {
+    /// Has the case's team here decide.
+    async fn decide<R: From<CommandResult>>(
+        &self,
+        case: CaseId,
+        mut call: RequestContext,
+        command: TeamCommand,
+    ) -> Result<Response<R>, Status> {
+        call.case = Some(case.0);
+        let id = case.team_in(self.region).0;
+        self.gate
+            .answer(self.commands.handle::<CaseTeam>(id, command, &call).await)
+    }
+
+    /// Whether the directory knows the organization, and the worker (if one is meant) as working for it.
+    fn knows(&self, organization: OrganizationId, worker: Option<WorkerId>) -> bool {
+        let works_there = |worker| match self.directory.worker(worker) {
+            Some(Worker::Working(enrolment)) => enrolment.organization == organization,
+            _ => false,
+        };
+        self.directory.organization(organization).is_some() && worker.is_none_or(works_there)
+    }
+
+    /// A note that may be left out.
+    async fn note(&self, case: CaseId, text: &str) -> Result<Option<Sealed<Text>>, Status> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.sealed(case, "note", text).await.map(Some)
+    }
+
+    async fn sealed(
+        &self,
+        case: CaseId,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Sealed<Text>, Status> {
+        let place = SealingPlace {
+            case,
+            stream: StreamId::new(CaseTeam::KIND, case.team_in(self.region).0),
+            field: name,
+            role: PersonRole::Subject,
+            class: SealedClass::Narrative,
+        };
+        let sealed = self
+            .sealer
+            .seal(&place, required(name, text, LONGEST_NOTE)?)
+            .await;
+        sealed.map_err(|error| match error {
+            SealerError::Text(too_long) => violation(name, too_long.to_string(), "内容过长"),
+            SealerError::NoKeys(cause) => {
+                tracing::warn!(%cause, "a text could not be sealed");
+                let en = "no key to seal the text with can be had now: send the same request later";
+                failure(
+                    Code::Unavailable,
+                    "NO_KEYS",
+                    en,
+                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
+                )
+            }
+        })
+    }
+}
+
+fn is_auditor(actor: &Actor) -> bool {
+    Acting::of(actor).is_some_and(|person| person.role == Role::Auditor)
+}
+
+fn not_shown() -> Status {
+    let en = "only members, people of the organization concerned and auditors may see this";
+    failure(
+        Code::PermissionDenied,
+        "NOT_PERMITTED",
+        en,
+        "仅团队成员、相关单位人员和审计员可以查看",
+    )
+}

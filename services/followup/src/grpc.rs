@@ -1,0 +1,155 @@
+//! The gRPC side: requests become commands for the case's plan, rows become messages.
+
+mod messages;
+
+use std::sync::Arc;
+
+use domain::acting::Acting;
+use domain::followup::{FollowUpPlan, Place, PlanCommand};
+use domain::ids::{CaseId, OrganizationId};
+use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
+use domain::values::Role;
+use eventsourcing::{Actor, Aggregate, CommandHandler, ProjectionStore, Region, StreamId};
+use proto::followup::v1 as pb;
+use proto::followup::v1::follow_up_service_server::FollowUpService;
+use service_runtime::grpc::{Gate, failure, field, page_size, required, violation};
+use tonic::{Code, Request, Response, Status};
+use vault::{Sealer, SealerError, SealingPlace};
+
+use crate::projection;
+
+/// Characters of a note.
+const LONGEST_NOTE: usize = 4000;
+
+pub(crate) struct FollowUpApi {
+    pub(crate) region: Region,
+    pub(crate) gate: Gate,
+    pub(crate) commands: CommandHandler,
+    pub(crate) sealer: Sealer,
+    pub(crate) rows: Arc<dyn ProjectionStore>,
+}
+
+#[tonic::async_trait]
+impl FollowUpService for FollowUpApi {
+    async fn record_visit(
+        &self,
+        request: Request<pb::RecordVisitRequest>,
+    ) -> Result<Response<pb::RecordVisitResponse>, Status> {
+        let (mut call, request) = self.gate.command(request)?;
+        let case: CaseId = field("case_id", &request.case_id)?;
+        let command = PlanCommand::RecordVisit {
+            visit: field("visit_id", &request.visit_id)?,
+            report: messages::report(request.report)?,
+            note: self.note(case, &request.note).await?,
+        };
+        call.case = Some(case.0);
+        let id = case.plan_in(self.region).0;
+        self.gate.answer(
+            self.commands
+                .handle::<FollowUpPlan>(id, command, &call)
+                .await,
+        )
+    }
+
+    async fn get_plan(
+        &self,
+        request: Request<pb::GetPlanRequest>,
+    ) -> Result<Response<pb::GetPlanResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        let request = request.into_inner();
+        let case: CaseId = field("case_id", &request.case_id)?;
+        self.gate.wait_for(&request.consistency_token).await?;
+        let id = case.plan_in(self.region);
+        let row =
+            projection::plan(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
+        let place = row.as_ref().map(|row| row.plan.place(&actor));
+        if !is_auditor(&actor) && place != Some(Place::Unit) {
+            return Err(not_shown());
+        }
+        let message = row.and_then(|row| messages::plan(id, &row));
+        message.map(Response::new).ok_or_else(|| {
+            let en = "no follow-up plan has been opened for this case here";
+            failure(
+                Code::NotFound,
+                "NO_PLAN",
+                en,
+                "本地尚未为该个案建立随访计划",
+            )
+        })
+    }
+
+    async fn list_owed_visits(
+        &self,
+        request: Request<pb::ListOwedVisitsRequest>,
+    ) -> Result<Response<pb::ListOwedVisitsResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        let request = request.into_inner();
+        let owner: OrganizationId = field("organization_id", &request.organization_id)?;
+        let size = page_size(request.page_size)?;
+        if !is_auditor(&actor) && Acting::of(&actor).is_none_or(|who| who.organization != owner) {
+            return Err(not_shown());
+        }
+        self.gate.wait_for(&request.consistency_token).await?;
+        let mut page = projection::owed_by(&self.rows, owner, &request.page_token, size + 1)
+            .map_err(|error| self.gate.store_failed(&error))?;
+        let more = page.len() > size;
+        page.truncate(size);
+        let last = page.last().filter(|_| more);
+        let next_page_token = last.map_or_else(String::new, |(token, _)| token.clone());
+        let visits = page
+            .iter()
+            .map(|(_, owed)| messages::owed_visit(owed))
+            .collect();
+        Ok(Response::new(pb::ListOwedVisitsResponse {
+            visits,
+            next_page_token,
+        }))
+    }
+}
+
+impl FollowUpApi {
+    /// A note that may be left out.
+    async fn note(&self, case: CaseId, text: &str) -> Result<Option<Sealed<Text>>, Status> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let place = SealingPlace {
+            case,
+            stream: StreamId::new(FollowUpPlan::KIND, case.plan_in(self.region).0),
+            field: "note",
+            role: PersonRole::Subject,
+            class: SealedClass::Narrative,
+        };
+        let sealed = self
+            .sealer
+            .seal(&place, required("note", text, LONGEST_NOTE)?)
+            .await;
+        sealed.map(Some).map_err(|error| match error {
+            SealerError::Text(too_long) => violation("note", too_long.to_string(), "内容过长"),
+            SealerError::NoKeys(cause) => {
+                tracing::warn!(%cause, "a text could not be sealed");
+                let en = "no key to seal the text with can be had now: send the same request later";
+                failure(
+                    Code::Unavailable,
+                    "NO_KEYS",
+                    en,
+                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
+                )
+            }
+        })
+    }
+}
+
+fn is_auditor(actor: &Actor) -> bool {
+    Acting::of(actor).is_some_and(|person| person.role == Role::Auditor)
+}
+
+fn not_shown() -> Status {
+    let en = "only people of the unit in charge and auditors may see this";
+    failure(
+        Code::PermissionDenied,
+        "NOT_PERMITTED",
+        en,
+        "仅承办单位人员和审计员可以查看",
+    )
+}
