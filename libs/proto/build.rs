@@ -59,7 +59,8 @@ fn modules(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
     Ok(code)
 }
 
-/// Every message with a `CommandMeta` is a command's request; with a `CommandResult`, its response.
+/// Every message with a `CommandMeta` is a command's request; with a `CommandResult` alone, its
+/// response. (The few responses that say more are put together by hand.)
 fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
     let mut code = String::new();
     for file in &set.file {
@@ -82,7 +83,7 @@ fn command_impls(set: &FileDescriptorSet) -> Result<String, std::fmt::Error> {
                     message.name(),
                 )?;
             }
-            if has_field(message, "result", RESULT) {
+            if message.field.len() == 1 && has_field(message, "result", RESULT) {
                 writeln!(
                     code,
                     "impl From<crate::types::v1::CommandResult> for {path} {{\n    fn from(result: crate::types::v1::CommandResult) -> Self {{ Self {{ result: Some(result) }} }}\n}}",

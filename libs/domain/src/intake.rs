@@ -25,12 +25,14 @@ pub use self::contact::AgeBand;
 use self::contact::{Channel, Contact, SafetyMark, Subject};
 use self::record::Record;
 pub use self::rejection::IntakeRejection;
-use self::transitions::{CommandKind, allow, permit};
+use self::transitions::{CommandKind, Part, Phase, TRANSITIONS};
 pub use self::triage::ReportFlag;
 use self::triage::{Assessment, EmergencyService};
+use crate::acting::Acting;
 use crate::directory::RuleSet;
 use crate::ids::ReferralId;
 use crate::sealed::{Sealed, Text};
+use crate::transitions::NotAllowed;
 use crate::values::{CaseType, Party, RiskLevel, terms};
 
 /// The service's word for itself: the logs are `<region>.intake`.
@@ -94,7 +96,8 @@ pub enum IntakeCommand {
     OpenCase,
     /// A supervisor need not wait until the call-backs are exhausted.
     ProposeReferral {
-        relay: Party,
+        /// Who relays a referral from here; none above Central.
+        relay: Option<Party>,
         reason: Sealed<Text>,
     },
     EndWithoutCase {
@@ -289,7 +292,7 @@ impl Fact for IntakeEvent {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Intake {
     #[default]
     NotRecorded,
@@ -306,16 +309,20 @@ impl Aggregate for Intake {
 
     fn decide(&self, command: &IntakeCommand, on: &Occasion) -> Decision {
         let kind = command.kind();
-        let part = permit(kind, &on.actor)?;
+        let part = Part::of(&on.actor).ok_or(NotAllowed::Forbidden { command: kind })?;
         match (self, command) {
             (Self::NotRecorded, IntakeCommand::RecordContact { desk, contact }) => {
                 check_organization(&on.actor, *desk)?;
+                TRANSITIONS.allow(Phase::NotRecorded, kind, part)?;
                 record_contact(*desk, contact, on)
             }
-            (Self::NotRecorded, _) => Err(IntakeRejection::NotFound),
+            (Self::NotRecorded, _) => match TRANSITIONS.allow(Phase::NotRecorded, kind, part) {
+                Err(never @ NotAllowed::Forbidden { .. }) => Err(never.into()),
+                _ => Err(IntakeRejection::NotFound),
+            },
             (Self::Recorded(record), _) => {
                 check_organization(&on.actor, record.desk)?;
-                allow(kind, record.stage.phase(), part)?;
+                TRANSITIONS.allow(record.stage.phase(), kind, part)?;
                 if on.occurred_at < record.received_at {
                     return Err(IntakeRejection::BeforeContact);
                 }
@@ -340,10 +347,11 @@ impl Aggregate for Intake {
         }
     }
 }
+
 /// People act for their own organization only; the rules of the system act for all.
 fn check_organization(actor: &Actor, owner: Party) -> Result<(), IntakeRejection> {
-    match actor {
-        Actor::Person { organization, .. } if *organization != owner.organization.to_string() => {
+    match Acting::of(actor) {
+        Some(person) if person.organization != owner.organization => {
             Err(IntakeRejection::OtherOrganization)
         }
         _ => Ok(()),

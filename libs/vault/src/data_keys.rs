@@ -16,6 +16,9 @@ pub trait DataKeys: Send + Sync {
 
     /// A key that was leased or granted before.
     fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>>;
+
+    /// Whether the key was destroyed, as far as is known without asking: it seals nothing more.
+    fn is_retired(&self, id: KeyId) -> bool;
 }
 
 /// A key and how it is named in what it seals.
@@ -53,6 +56,10 @@ impl DataKeys for LocalKeys {
 
     fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>> {
         self.in_store(move |store| store.get(id))
+    }
+
+    fn is_retired(&self, id: KeyId) -> bool {
+        self.store.is_retired(id)
     }
 }
 

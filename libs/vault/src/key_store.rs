@@ -7,6 +7,7 @@
 mod erasure;
 mod records;
 
+use std::collections::HashSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -37,6 +38,8 @@ pub struct KeyStore {
     private: PrivateKey,
     /// Exchanged by an erasure for the rewritten file.
     database: RwLock<Database>,
+    /// Destroyed, or about to be: nothing more is sealed under these.
+    retired: RwLock<HashSet<KeyId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,12 +84,14 @@ impl KeyStore {
         let wrapping = region_key.wrapping();
         let private = fenced(|| private_key(&database, region, &wrapping))?
             .ok_or(KeyStoreError::WrongRegionKey(path))?;
+        let retired = fenced(|| destroyed_keys(&database))?;
         Ok(Self {
             directory: directory.to_owned(),
             region,
             wrapping,
             private,
             database: RwLock::new(database),
+            retired: RwLock::new(retired),
         })
     }
 
@@ -145,11 +150,14 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<(), KeyStoreError> {
         let key = take_out(&self.private, place, granted)?;
-        if self.is_destroyed(place.key)? {
-            return Err(KeyStoreError::Destroyed(place.key));
-        }
         let id = place.key;
         self.put(&[LeasedKey { id, key }], now)
+    }
+
+    /// Whether the key was destroyed, or is being: whoever holds it must take another.
+    pub fn is_retired(&self, id: KeyId) -> bool {
+        let retired = self.retired.read().unwrap_or_else(PoisonError::into_inner);
+        retired.contains(&id)
     }
 
     /// Reads every key: the ids of those that are damaged.
@@ -210,10 +218,18 @@ impl KeyStore {
             let writing = database.begin_write().map_err(failed)?;
             let epoch = self.epoch(&writing, &now.strftime("%Y-%m").to_string())?;
             {
+                let destroyed = writing.open_table(DESTROYED).map_err(failed)?;
                 let mut table = writing.open_table(DATA_KEYS).map_err(failed)?;
-                for LeasedKey { id, key } in keys {
-                    let record = epoch.wrap_key(*id, key);
-                    let id = id.to_string();
+                for LeasedKey { id: key_id, key } in keys {
+                    let record = epoch.wrap_key(*key_id, key);
+                    let id = key_id.to_string();
+                    if destroyed.get(id.as_str()).map_err(failed)?.is_some() {
+                        return Err(KeyStoreError::Destroyed(*key_id));
+                    }
+                    // Nobody replaces a key that is here by granting another under its name.
+                    if table.get(id.as_str()).map_err(failed)?.is_some() {
+                        continue;
+                    }
                     table
                         .insert(id.as_str(), record.as_slice())
                         .map_err(failed)?;
@@ -283,6 +299,17 @@ fn private_key(
     writing.open_table(DESTROYED).map_err(failed)?;
     writing.commit().map_err(failed)?;
     Ok(Some(opened))
+}
+
+fn destroyed_keys(database: &Database) -> Result<HashSet<KeyId>, KeyStoreError> {
+    let reading = database.begin_read().map_err(failed)?;
+    let table = reading.open_table(DESTROYED).map_err(failed)?;
+    let mut keys = HashSet::new();
+    for row in table.iter().map_err(failed)? {
+        let (id, _) = row.map_err(failed)?;
+        keys.extend(id.value().parse::<KeyId>());
+    }
+    Ok(keys)
 }
 
 /// redb checks no page it reads: damage may make it panic, which must cost one answer, not the

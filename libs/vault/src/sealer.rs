@@ -78,16 +78,9 @@ impl Sealer {
         self.0.fill_up().await
     }
 
-    /// Seals nothing more under the keys in use for this case: they are being destroyed.
-    pub fn forget(&self, case: CaseId) {
-        let mut held = self.0.held();
-        held.in_use.retain(|slot, _| slot.0 != case);
-        held.order.retain(|slot| slot.0 != case);
-    }
-
     async fn key_for(&self, slot: Slot) -> Result<LeasedKey, DataKeysError> {
         loop {
-            let (key, left) = self.0.held().key_for(slot);
+            let (key, left) = self.0.held().key_for(slot, self.0.keys.as_ref());
             if left < LOW {
                 match key {
                     Some(_) => self.fill_later(),
@@ -132,8 +125,9 @@ impl Inner {
 
 impl Held {
     /// The slot's key, from now on if it had none, and how many fresh ones are left.
-    fn key_for(&mut self, slot: Slot) -> (Option<LeasedKey>, usize) {
-        let key = match self.in_use.get(&slot) {
+    fn key_for(&mut self, slot: Slot, keys: &dyn DataKeys) -> (Option<LeasedKey>, usize) {
+        let in_use = self.in_use.get(&slot);
+        let key = match in_use.filter(|key| !keys.is_retired(key.id)) {
             Some(key) => Some(key.clone()),
             None => self.fresh.pop().inspect(|key| self.keep(slot, key)),
         };
@@ -141,13 +135,15 @@ impl Held {
     }
 
     fn keep(&mut self, slot: Slot, key: &LeasedKey) {
-        if self.order.len() == KEPT
+        if self.in_use.insert(slot, key.clone()).is_some() {
+            return;
+        }
+        self.order.push_back(slot);
+        if self.order.len() > KEPT
             && let Some(oldest) = self.order.pop_front()
         {
             self.in_use.remove(&oldest);
         }
-        self.order.push_back(slot);
-        self.in_use.insert(slot, key.clone());
     }
 }
 

@@ -9,10 +9,13 @@ use directory_view::DirectoryView;
 use domain::ids::CaseId;
 use eventsourcing::{EventFeed, HybridClock, LogId, ProjectionStore, Recorded};
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use proto::timeline::v1 as pb;
 use proto::timeline::v1::timeline_service_server::TimelineService;
 use proto::timeline::v1::watch_timeline_response::Payload;
-use service_runtime::grpc::{Gate, Watched, failure, field, optional, timestamp};
+use service_runtime::grpc::{
+    Gate, Watched, failure, field, optional, page_size, timestamp, violation,
+};
 use tonic::{Code, Request, Response, Status};
 
 use crate::{projection, reading, replay, summary, verify};
@@ -39,7 +42,7 @@ impl TimelineService for TimelineApi {
         let request = request.into_inner();
         let case: CaseId = field("case_id", &request.case_id)?;
         let after: Option<uuid::Uuid> = optional("page_token", &request.page_token)?;
-        let as_of = self.moment(request.as_of.as_ref())?;
+        let as_of = moment(request.as_of.as_ref())?;
         self.gate.wait_for(&request.consistency_token).await?;
 
         let events = projection::of_case(&self.rows, &case.to_string());
@@ -50,18 +53,34 @@ impl TimelineService for TimelineApi {
         }
         reading::sort(&mut events);
         let from = match after {
-            Some(last) => 1 + events
-                .iter()
-                .position(|event| event.envelope.id == last)
-                .ok_or_else(|| convert::bad_token("page_token"))?,
+            Some(last) => {
+                1 + events
+                    .iter()
+                    .position(|event| event.envelope.id == last)
+                    .ok_or_else(|| {
+                        violation(
+                            "page_token",
+                            "not a token of this list",
+                            "不是本列表的翻页标记",
+                        )
+                    })?
+            }
             None => 0,
         };
-        let page: Vec<&Recorded> =
-            events[from..].iter().take(convert::page_size(request.page_size)?).collect();
+        let page: Vec<&Recorded> = events[from..]
+            .iter()
+            .take(page_size(request.page_size)?)
+            .collect();
         let more = from + page.len() < events.len();
-        let last = page.last().filter(|_| more).map(|event| event.envelope.id.to_string());
+        let last = page
+            .last()
+            .filter(|_| more)
+            .map(|event| event.envelope.id.to_string());
         Ok(Response::new(pb::GetTimelineResponse {
-            entries: page.into_iter().map(|event| convert::entry(event, &self.directory)).collect(),
+            entries: page
+                .into_iter()
+                .map(|event| convert::entry(event, &self.directory))
+                .collect(),
             next_page_token: last.unwrap_or_default(),
         }))
     }
@@ -83,7 +102,11 @@ impl TimelineService for TimelineApi {
                 .map_err(|error| gate.store_failed(&error))
         });
         let directory = self.directory.clone();
-        Ok(Response::new(watched.map(move |message| Ok(response(message?, &directory))).boxed()))
+        Ok(Response::new(
+            watched
+                .map(move |message| Ok(response(message?, &directory)))
+                .boxed(),
+        ))
     }
 
     async fn replay_case(
@@ -93,13 +116,16 @@ impl TimelineService for TimelineApi {
         self.gate.actor(&request)?;
         let request = request.into_inner();
         let case: CaseId = field("case_id", &request.case_id)?;
-        let as_of = self.moment(request.as_of.as_ref())?;
+        let as_of = moment(request.as_of.as_ref())?;
         let replayed = replay::replay(&self.feed, &self.logs, case.0, as_of).await;
         let replayed = replayed.map_err(|error| convert::unreadable(&error))?;
         if replayed.events == 0 {
             return Err(unknown_case());
         }
-        Ok(Response::new(convert::replayed(&replayed, as_of)))
+        Ok(Response::new(convert::replayed(
+            &replayed,
+            as_of.min(self.clock.now()),
+        )))
     }
 
     async fn list_cases(
@@ -109,12 +135,15 @@ impl TimelineService for TimelineApi {
         self.gate.actor(&request)?;
         let request = request.into_inner();
         let after: Option<CaseId> = optional("page_token", &request.page_token)?;
-        let size = convert::page_size(request.page_size)?;
+        let size = page_size(request.page_size)?;
         self.gate.wait_for(&request.consistency_token).await?;
         let listed = summary::list(&self.rows, after, size);
         let (cases, next) = listed.map_err(|error| self.gate.store_failed(&error))?;
         Ok(Response::new(pb::ListCasesResponse {
-            cases: cases.iter().map(|case| convert::summary(case, &self.directory)).collect(),
+            cases: cases
+                .iter()
+                .map(|case| convert::summary(case, &self.directory))
+                .collect(),
             next_page_token: next.map(|case| case.to_string()).unwrap_or_default(),
         }))
     }
@@ -147,29 +176,36 @@ impl TimelineService for TimelineApi {
             ));
         }
         let report = verify::read_log(&self.feed, &log, |_| {}).await;
-        Ok(Response::new(pb::VerifyLogResponse { log: Some(convert::verified_log(&report)) }))
+        Ok(Response::new(pb::VerifyLogResponse {
+            log: Some(convert::verified_log(&report)),
+        }))
     }
 }
 
-impl TimelineApi {
-    fn moment(&self, as_of: Option<&prost_types::Timestamp>) -> Result<jiff::Timestamp, Status> {
-        match as_of {
-            Some(_) => timestamp("as_of", as_of),
-            // Everything: other regions' clocks may be a little ahead of ours.
-            None => Ok(jiff::Timestamp::MAX.min(self.clock.now() + jiff::SignedDuration::from_hours(24))),
-        }
-    }
+/// The moment asked for; none is the end of time, for other regions' clocks may run ahead of ours.
+fn moment(as_of: Option<&prost_types::Timestamp>) -> Result<Timestamp, Status> {
+    as_of.map_or(Ok(Timestamp::MAX), |_| timestamp("as_of", as_of))
 }
 
 fn response(message: Watched<Recorded>, directory: &DirectoryView) -> pb::WatchTimelineResponse {
     let (cursor, payload) = match message {
-        Watched::Item { cursor, item } => (cursor, Payload::Entry(convert::entry(&item, directory))),
+        Watched::Item { cursor, item } => {
+            (cursor, Payload::Entry(convert::entry(&item, directory)))
+        }
         Watched::CaughtUp { cursor } => (cursor, Payload::CaughtUp(true)),
         Watched::Heartbeat { cursor } => (cursor, Payload::Heartbeat(true)),
     };
-    pb::WatchTimelineResponse { cursor, payload: Some(payload) }
+    pb::WatchTimelineResponse {
+        cursor,
+        payload: Some(payload),
+    }
 }
 
 fn unknown_case() -> Status {
-    failure(Code::NotFound, "CASE_UNKNOWN", "no event of this case is known here", "此处没有该个案的任何记录")
+    failure(
+        Code::NotFound,
+        "CASE_UNKNOWN",
+        "no event of this case is known here",
+        "此处没有该个案的任何记录",
+    )
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::caseteam::CaseTeam;
 use domain::followup::FollowUpPlan;
 use domain::intake::Intake;
-use domain::keys::{Erasure, KeyGrant, RegionKey, TextAccess};
+use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
 use domain::referral::{Assignment, Custody, Referral};
 use eventsourcing::{
     Aggregate, EventFeed, LogId, Recorded, ScopedId, StreamId, UnknownEvent, fold,
@@ -59,7 +59,10 @@ pub(crate) async fn replay(
         });
         let report = report.await;
         if let Some(problem) = report.problem {
-            return Err(ReplayError::Unreadable { log: log.clone(), problem });
+            return Err(ReplayError::Unreadable {
+                log: log.clone(),
+                problem,
+            });
         }
     }
     folded(known_by(events, as_of))
@@ -86,7 +89,10 @@ fn folded(events: Vec<Recorded>) -> Result<Replayed, ReplayError> {
             state,
         });
     }
-    Ok(Replayed { aggregates, events: count })
+    Ok(Replayed {
+        aggregates,
+        events: count,
+    })
 }
 
 /// The state of one stream; `None` for what is no aggregate: the notes of policies.
@@ -99,7 +105,8 @@ fn state(kind: &str, history: &[Recorded]) -> Result<Option<Value>, UnknownEvent
         CaseTeam::KIND => of::<CaseTeam>(history)?,
         FollowUpPlan::KIND => of::<FollowUpPlan>(history)?,
         KeyGrant::KIND => of::<KeyGrant>(history)?,
-        RegionKey::KIND => of::<RegionKey>(history)?,
+        KeyReceipt::KIND => of::<KeyReceipt>(history)?,
+        PublishedKey::KIND => of::<PublishedKey>(history)?,
         Erasure::KIND => of::<Erasure>(history)?,
         TextAccess::KIND => of::<TextAccess>(history)?,
         _ => return Ok(None),

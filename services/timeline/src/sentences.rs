@@ -14,10 +14,10 @@ use domain::caseteam::CaseTeam;
 use domain::followup::FollowUpPlan;
 use domain::ids::OrganizationId;
 use domain::intake::Intake;
-use domain::keys::{Erasure, KeyGrant, RegionKey, TextAccess};
+use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
 use domain::referral::{Assignment, Custody, Referral};
 use domain::values::{Party, Term};
-use eventsourcing::{Aggregate, Recorded, UnknownEvent, decode};
+use eventsourcing::{Aggregate, Recorded, Region, UnknownEvent, decode};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
@@ -29,11 +29,24 @@ const CHINA: Offset = jiff::tz::offset(8);
 pub(crate) struct Line {
     pub(crate) zh: String,
     pub(crate) en: String,
+    /// One log takes note of another: a reader in a hurry skips it.
+    pub(crate) bookkeeping: bool,
 }
 
 impl Line {
     fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into() }
+        Self {
+            zh: zh.into(),
+            en: en.into(),
+            bookkeeping: false,
+        }
+    }
+
+    fn noted(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self {
+            bookkeeping: true,
+            ..Self::new(zh, en)
+        }
     }
 }
 
@@ -45,6 +58,13 @@ impl Names<'_> {
         match self.0.organization(id) {
             Some(known) => Line::new(known.name.zh(), known.name.en()),
             None => Line::new(id.to_string(), id.to_string()),
+        }
+    }
+
+    fn region(&self, region: Region) -> Line {
+        match self.0.region(region) {
+            Some(known) => Line::new(known.name.zh(), known.name.en()),
+            None => Line::new(region.as_str(), region.as_str()),
         }
     }
 
@@ -62,10 +82,13 @@ pub(crate) fn line(event: &Recorded, names: &Names<'_>) -> Line {
         Custody::KIND => of::<Custody>(event, |event| referral::of_custody(event, names)),
         CaseTeam::KIND => of::<CaseTeam>(event, |event| caseteam::line(event, names)),
         FollowUpPlan::KIND => of::<FollowUpPlan>(event, |event| followup::line(event, names)),
-        KeyGrant::KIND => of::<KeyGrant>(event, keys::of_grant),
-        RegionKey::KIND => of::<RegionKey>(event, keys::of_region_key),
+        PublishedKey::KIND => {
+            of::<PublishedKey>(event, |event| keys::of_published_key(event, names))
+        }
+        KeyGrant::KIND => of::<KeyGrant>(event, |event| keys::of_grant(event, names)),
+        KeyReceipt::KIND => of::<KeyReceipt>(event, keys::of_receipt),
+        TextAccess::KIND => of::<TextAccess>(event, |event| keys::of_access(event, names)),
         Erasure::KIND => of::<Erasure>(event, keys::of_erasure),
-        TextAccess::KIND => of::<TextAccess>(event, keys::of_access),
         "policy" => Ok(of_policy(event)),
         _ => Ok(unknown(event)),
     };
@@ -81,7 +104,12 @@ fn of<A: Aggregate>(
 
 /// A rule of the system that did not act, or an event that an operator gave up on.
 fn of_policy(event: &Recorded) -> Line {
-    let text = |field: &str| event.envelope.data[field].as_str().unwrap_or_default().to_owned();
+    let text = |field: &str| {
+        event.envelope.data[field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (policy, reason) = (text("policy"), text("reason"));
     if event.envelope.event_type.ends_with(".PolicySkipped") {
         return Line::new(
@@ -89,7 +117,7 @@ fn of_policy(event: &Recorded) -> Line {
             format!("An administrator skipped the rule {policy}: {reason}"),
         );
     }
-    Line::new(
+    Line::noted(
         format!("规则“{policy}”未执行：{reason}"),
         format!("The rule {policy} did not act: {reason}"),
     )
@@ -97,7 +125,10 @@ fn of_policy(event: &Recorded) -> Line {
 
 fn unknown(event: &Recorded) -> Line {
     let event_type = &event.envelope.event_type;
-    Line::new(format!("未知事件 {event_type}"), format!("Unknown event {event_type}"))
+    Line::new(
+        format!("未知事件 {event_type}"),
+        format!("Unknown event {event_type}"),
+    )
 }
 
 /// `PsychologicalSupport` as "psychological support".
@@ -114,7 +145,9 @@ fn words(term: impl Term) -> String {
 
 /// `11-21 20:15`: the day and the minute in China.
 fn moment(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::fixed(CHINA)).strftime("%m-%d %H:%M").to_string()
+    at.to_zoned(TimeZone::fixed(CHINA))
+        .strftime("%m-%d %H:%M")
+        .to_string()
 }
 
 /// Terms in a row, in both languages; what stands for none of them is the caller's to say.

@@ -1,8 +1,9 @@
 //! Calling back: the plan, the attempts, and when enough of them have failed.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::rejection::IntakeRejection;
 use crate::directory::CallbackRule;
 use crate::sealed::{Sealed, Text};
 use crate::values::{RiskLevel, terms};
@@ -57,8 +58,20 @@ pub struct Attempt {
     pub outcome: CallbackOutcome,
 }
 
+impl CallbackPlan {
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), IntakeRejection> {
+        if self.until <= self.from {
+            return Err(IntakeRejection::WindowEmpty);
+        }
+        if self.until <= now {
+            return Err(IntakeRejection::NotInFuture { field: "until" });
+        }
+        Ok(())
+    }
+}
+
 /// Every attempt so far, and the plan being followed, if one is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Callbacks {
     pub plan: Option<CallbackPlan>,
     pub attempts: Vec<Attempt>,
@@ -93,8 +106,7 @@ impl Callbacks {
         risk: RiskLevel,
         rule: &CallbackRule,
     ) -> Option<Exhaustion> {
-        // Levels are ordered worst first.
-        if self.exhausted || last.outcome.reached() || risk > rule.risk_at_least {
+        if self.exhausted || last.outcome.reached() || !rule.covers(risk) {
             return None;
         }
         let mut attempts = self.attempts.clone();
@@ -105,12 +117,11 @@ impl Callbacks {
             .next()
             .unwrap_or_default();
         let count = usize::try_from(rule.failed_attempts).unwrap_or(usize::MAX);
-        let within = SignedDuration::from_mins(i64::from(rule.within_minutes));
         failed
             .windows(count.max(1))
             .map(|row| (row[0].at, row[row.len() - 1].at))
             .find(|(first, end)| {
-                end.duration_since(*first) <= within && (*first..=*end).contains(&last.at)
+                end.duration_since(*first) <= rule.within() && (*first..=*end).contains(&last.at)
             })
             .map(|(first_failed_at, last_failed_at)| Exhaustion {
                 failed_attempts: rule.failed_attempts,

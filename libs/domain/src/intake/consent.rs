@@ -65,7 +65,7 @@ pub struct LegalBasis {
     pub reason: Sealed<Text>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConsentLedger {
     entries: Vec<ConsentEntry>,
 }

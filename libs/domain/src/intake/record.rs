@@ -4,24 +4,25 @@ use std::collections::BTreeSet;
 
 use eventsourcing::Occasion;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::callbacks::{
     Attempt, CallbackNumber, CallbackOutcome, CallbackPlan, Callbacks, Exhaustion,
 };
 use super::consent::{ConsentEntry, ConsentGiver, ConsentLedger, ConsentState, LegalBasis};
 use super::contact::{Contact, Matter, SafetyMark, Subject};
-use super::stage::Stage;
+use super::stage::{Ending, Stage};
 use super::transitions::{CommandKind, Phase};
 use super::triage::{Assessment, EmergencyService};
-use super::{Decision, IntakeCommand, IntakeEvent, IntakeRejection, Outcome, ProposalCause};
+use super::{Decision, IntakeCommand, IntakeEvent, IntakeRejection, ProposalCause};
 use crate::directory::RuleSet;
 use crate::ids::ReferralId;
 use crate::sealed::{Sealed, Text};
+use crate::transitions::NotAllowed;
 use crate::values::{DisclosureBasis, Party};
 
 /// A recorded contact and all that has become of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub desk: Party,
     pub received_at: Timestamp,
@@ -33,6 +34,8 @@ pub struct Record {
     pub callbacks: Callbacks,
     /// While the first thing that a person does about it is owed.
     pub first_action_due_at: Option<Timestamp>,
+    /// It is owed still, though its time has passed.
+    pub first_action_missed: bool,
     pub stage: Stage,
 }
 
@@ -48,6 +51,7 @@ impl Record {
             legal_bases: Vec::new(),
             callbacks: Callbacks::default(),
             first_action_due_at: None,
+            first_action_missed: false,
             stage: match contact.matter {
                 Matter::Concern { .. } => Stage::AwaitingTriage,
                 Matter::NoCase { .. } => Stage::NoCase,
@@ -99,8 +103,9 @@ impl Record {
             IntakeCommand::OpenCase => Ok(vec![self.case_opened()?]),
             IntakeCommand::ProposeReferral { relay, reason } => {
                 let reason = reason.clone();
+                let relay = relay.ok_or(IntakeRejection::NobodyRelays)?;
                 let cause = ProposalCause::Supervisor { reason };
-                Ok(vec![self.referral_proposed(*relay, cause)?])
+                Ok(vec![self.referral_proposed(relay, cause)?])
             }
             IntakeCommand::EndWithoutCase { outcome, note } => {
                 Ok(vec![IntakeEvent::EndedWithoutCase {
@@ -114,7 +119,7 @@ impl Record {
     }
 
     fn triage(&self, assessment: &Assessment, rules: &RuleSet) -> Decision {
-        check_reasons(assessment)?;
+        assessment.check()?;
         let limit = rules.first_action.of(assessment.risk);
         let nobody_acted = self.told.is_empty();
         Ok(vec![IntakeEvent::Triaged {
@@ -125,7 +130,7 @@ impl Record {
     }
 
     fn reassess(&self, assessment: &Assessment, rules: &RuleSet, on: &Occasion) -> Decision {
-        check_reasons(assessment)?;
+        assessment.check()?;
         let from = self.assessment()?.risk;
         // Levels are ordered worst first: a worse one owes a person's action anew.
         let anew = (assessment.risk < from)
@@ -198,12 +203,7 @@ impl Record {
                 return Err(IntakeRejection::NoNumber);
             }
         }
-        if plan.until <= plan.from {
-            return Err(IntakeRejection::WindowEmpty);
-        }
-        if plan.until <= on.now {
-            return Err(IntakeRejection::NotInFuture { field: "until" });
-        }
+        plan.check(on.now)?;
         let plan = Box::new(plan.clone());
         Ok(vec![IntakeEvent::CallbackPlanned { plan }])
     }
@@ -254,7 +254,9 @@ impl Record {
 
     fn mark_first_action_missed(&self, on: &Occasion) -> Decision {
         match self.first_action_due_at {
-            Some(due_at) if due_at <= on.now => Ok(vec![IntakeEvent::FirstActionMissed { due_at }]),
+            Some(due_at) if due_at <= on.now && !self.first_action_missed => {
+                Ok(vec![IntakeEvent::FirstActionMissed { due_at }])
+            }
             _ => Err(IntakeRejection::NothingDue),
         }
     }
@@ -319,11 +321,11 @@ impl Record {
     }
 
     fn not_in_phase(&self, command: CommandKind) -> IntakeRejection {
-        IntakeRejection::NotInPhase {
+        IntakeRejection::NotAllowed(NotAllowed::WrongState {
+            state: self.stage.phase(),
             command,
-            phase: self.stage.phase(),
             allowed: Vec::new(),
-        }
+        })
     }
 
     pub(super) fn evolve(&mut self, event: &IntakeEvent) {
@@ -341,12 +343,13 @@ impl Record {
                 first_action_due_at,
                 ..
             } => {
+                self.first_action_missed &= self.first_action_due_at == *first_action_due_at;
                 self.first_action_due_at = *first_action_due_at;
                 self.stage.assess(assessment);
             }
-            IntakeEvent::FirstActionMissed { .. } => self.first_action_due_at = None,
+            IntakeEvent::FirstActionMissed { .. } => self.first_action_missed = true,
             IntakeEvent::EmergencyServiceTold { service, .. } => {
-                self.first_action_due_at = None;
+                self.acted();
                 self.told.insert(*service);
             }
             IntakeEvent::SafetyMarked { mark, .. } => {
@@ -362,25 +365,31 @@ impl Record {
             IntakeEvent::CallbackPlanned { plan } => self.callbacks.plan = Some((**plan).clone()),
             IntakeEvent::CallbackPlanCancelled { .. } => self.callbacks.plan = None,
             IntakeEvent::CallbackAttempted { attempt, .. } => {
-                self.first_action_due_at = None;
+                self.acted();
                 self.callbacks.add(*attempt);
             }
             IntakeEvent::CallbacksExhausted { .. } => self.callbacks.exhausted = true,
             IntakeEvent::CaseOpened { custodian, .. } => self.stage.open(*custodian),
             IntakeEvent::ReferralProposed { .. } => {
-                self.first_action_due_at = None;
+                self.acted();
                 self.stage.propose_referral();
             }
             IntakeEvent::EndedWithoutCase { outcome, .. } => {
-                self.first_action_due_at = None;
-                self.stage.end((*outcome).into());
+                self.acted();
+                self.stage.end(Ending::WithoutCase(*outcome));
             }
             IntakeEvent::KeptHere { .. } => self.stage.keep_here(),
-            IntakeEvent::HandedOver { .. } => {
-                self.first_action_due_at = None;
-                self.stage.end(Outcome::HandedOver);
+            IntakeEvent::HandedOver { to, hop, .. } => {
+                self.acted();
+                self.stage.end(Ending::HandedOver { to: *to, hop: *hop });
             }
         }
+    }
+
+    /// A person has done something about it, or it is no longer this desk's to do.
+    fn acted(&mut self) {
+        self.first_action_due_at = None;
+        self.first_action_missed = false;
     }
 
     fn describe(&mut self, known: &Subject) {
@@ -388,11 +397,4 @@ impl Record {
             *subject = known.clone();
         }
     }
-}
-
-fn check_reasons(assessment: &Assessment) -> Result<(), IntakeRejection> {
-    if assessment.reasons.is_empty() {
-        return Err(IntakeRejection::ReasonsMissing);
-    }
-    Ok(())
 }

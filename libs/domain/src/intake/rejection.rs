@@ -4,22 +4,18 @@ use eventsourcing::{Rejection, RejectionKind};
 
 use super::consent::ConsentState;
 use super::transitions::{CommandKind, Phase};
+use crate::transitions::NotAllowed;
 use crate::values::Term;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IntakeRejection {
-    #[error("this role may not {}", .command.name())]
-    NotPermitted { command: CommandKind },
+    /// The transition table has no row for this phase, command and actor.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed<Phase, CommandKind>),
     #[error("the intake belongs to another organization")]
     OtherOrganization,
     #[error("no such intake")]
     NotFound,
-    #[error("{} is not possible while the intake is {}", .command.name(), .phase.name())]
-    NotInPhase {
-        command: CommandKind,
-        phase: Phase,
-        allowed: Vec<CommandKind>,
-    },
     #[error("nothing about an intake can have occurred before its contact")]
     BeforeContact,
     #[error("a call needs the line that was dialled")]
@@ -55,6 +51,8 @@ pub enum IntakeRejection {
     ConsentIsNoLegalBasis,
     #[error("a referral has been proposed already")]
     AlreadyProposed,
+    #[error("no committee above this one relays referrals")]
+    NobodyRelays,
     #[error("the case is in the custody of this unit already")]
     CustodyStaysHere,
     #[error("nothing is due")]
@@ -64,16 +62,17 @@ pub enum IntakeRejection {
 impl Rejection for IntakeRejection {
     fn kind(&self) -> RejectionKind {
         match self {
-            Self::NotPermitted { .. } | Self::OtherOrganization => RejectionKind::Forbidden,
+            Self::NotAllowed(no) => no.kind(),
+            Self::OtherOrganization => RejectionKind::Forbidden,
             Self::NotFound => RejectionKind::NotFound,
-            Self::NotInPhase { .. }
-            | Self::DoNotCallBack
+            Self::DoNotCallBack
             | Self::NoCallbackPlanned
             | Self::MarkNotSet
             | Self::GuardianMustNotKnow
             | Self::GuardianMustConsent
             | Self::ConsentStep { .. }
             | Self::AlreadyProposed
+            | Self::NobodyRelays
             | Self::CustodyStaysHere
             | Self::NothingDue => RejectionKind::WrongState,
             Self::BeforeContact
@@ -90,10 +89,9 @@ impl Rejection for IntakeRejection {
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::NotPermitted { .. } => "ROLE_NOT_PERMITTED",
+            Self::NotAllowed(no) => no.reason(),
             Self::OtherOrganization => "OTHER_ORGANIZATION",
             Self::NotFound => "INTAKE_NOT_FOUND",
-            Self::NotInPhase { .. } => "NOT_IN_THIS_PHASE",
             Self::BeforeContact => "BEFORE_CONTACT",
             Self::LineMissing => "LINE_MISSING",
             Self::OriginalNumberMissing => "ORIGINAL_NUMBER_MISSING",
@@ -110,6 +108,7 @@ impl Rejection for IntakeRejection {
             Self::ConsentStep { .. } => "CONSENT_STEP",
             Self::ConsentIsNoLegalBasis => "CONSENT_IS_NO_LEGAL_BASIS",
             Self::AlreadyProposed => "REFERRAL_ALREADY_PROPOSED",
+            Self::NobodyRelays => "NOBODY_RELAYS",
             Self::CustodyStaysHere => "CUSTODY_STAYS_HERE",
             Self::NothingDue => "NOTHING_DUE",
         }
@@ -117,12 +116,7 @@ impl Rejection for IntakeRejection {
 
     fn zh(&self) -> String {
         let sentence = match self {
-            Self::NotPermitted { command } => {
-                return format!("该角色无权执行“{}”", command.zh());
-            }
-            Self::NotInPhase { command, phase, .. } => {
-                return format!("当前处于“{}”阶段，不能执行“{}”", phase.zh(), command.zh());
-            }
+            Self::NotAllowed(no) => return no.zh(),
             Self::ConsentStep { from, to } => {
                 return format!("知情同意不能由“{}”变更为“{}”", from.zh(), to.zh());
             }
@@ -144,6 +138,7 @@ impl Rejection for IntakeRejection {
             Self::GuardianMustConsent => "不满十四周岁或年龄不详的，须由监护人同意",
             Self::ConsentIsNoLegalBasis => "同意应登记在知情同意台账，不作为法定依据登记",
             Self::AlreadyProposed => "已提议转介",
+            Self::NobodyRelays => "本单位之上没有可中转转介的团委",
             Self::CustodyStaysHere => "个案已由本单位管护",
             Self::NothingDue => "没有到期事项",
         };
@@ -166,9 +161,7 @@ impl Rejection for IntakeRejection {
 
     fn allowed(&self) -> Vec<String> {
         match self {
-            Self::NotInPhase { allowed, .. } => {
-                allowed.iter().map(|kind| kind.name().to_owned()).collect()
-            }
+            Self::NotAllowed(no) => no.allowed(),
             _ => Vec::new(),
         }
     }

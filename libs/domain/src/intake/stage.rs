@@ -1,13 +1,14 @@
 //! How far an intake has come, each stage with the data that only it has.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::transitions::Phase;
 use super::triage::Assessment;
 use super::{Outcome, WithoutCase};
+use crate::ids::ReferralId;
 use crate::values::Party;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Stage {
     NoCase,
     AwaitingTriage,
@@ -15,12 +16,18 @@ pub enum Stage {
     Open(OpenCase),
     KeptHere(OpenCase),
     Ended {
-        outcome: Outcome,
+        ending: Ending,
         assessment: Assessment,
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Ending {
+    WithoutCase(WithoutCase),
+    HandedOver { to: Party, hop: ReferralId },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenCase {
     pub custodian: Party,
     pub assessment: Assessment,
@@ -58,7 +65,7 @@ impl Stage {
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::KeptHere(_) => Some(Outcome::KeptHere),
-            Self::Ended { outcome, .. } => Some(*outcome),
+            Self::Ended { ending, .. } => Some(ending.outcome()),
             _ => None,
         }
     }
@@ -92,21 +99,22 @@ impl Stage {
         }
     }
 
-    pub(super) fn end(&mut self, outcome: Outcome) {
+    pub(super) fn end(&mut self, ending: Ending) {
         if let Some(assessment) = self.assessment() {
             *self = Self::Ended {
-                outcome,
+                ending,
                 assessment: assessment.clone(),
             };
         }
     }
 }
 
-impl From<WithoutCase> for Outcome {
-    fn from(ended: WithoutCase) -> Self {
-        match ended {
-            WithoutCase::ShortService => Self::ShortService,
-            WithoutCase::NotOpened => Self::NotOpened,
+impl Ending {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::WithoutCase(WithoutCase::ShortService) => Outcome::ShortService,
+            Self::WithoutCase(WithoutCase::NotOpened) => Outcome::NotOpened,
+            Self::HandedOver { .. } => Outcome::HandedOver,
         }
     }
 }

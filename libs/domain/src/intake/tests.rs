@@ -20,12 +20,14 @@ use uuid::Uuid;
 use super::callbacks::{Attempt, CallbackNumber, CallbackOutcome, CallbackPlan};
 use super::contact::{AgeBand, CallerRole, Channel, Contact, Line, Matter, NonCase, Subject};
 use super::record::Record;
+use super::transitions::CommandKind;
 use super::triage::{Assessment, RiskReason, Subtype};
-use super::{Intake, IntakeCommand, IntakeEvent};
+use super::{Intake, IntakeCommand, IntakeEvent, IntakeRejection};
 use crate::directory::calendar::CalendarEntries;
 use crate::directory::{CallbackRule, InfoPause, Limit, PerRisk, RuleSet, Weekday};
 use crate::ids::{DeskId, KeyId, OrganizationId, ReferralId, WorkerId};
 use crate::sealed::{PersonRole, Sealed, SealedClass, Text};
+use crate::transitions::NotAllowed;
 use crate::values::{CaseType, Party, RiskLevel, Role, Term};
 
 const SHANGHAI: &str = "310000";
@@ -263,6 +265,10 @@ fn rules() -> Arc<RuleSet> {
         first_follow_up: limits,
         calendar: calendar.try_into().unwrap(),
     })
+}
+
+fn not_permitted(command: CommandKind) -> IntakeRejection {
+    IntakeRejection::NotAllowed(NotAllowed::Forbidden { command })
 }
 
 fn record_of(intake: Intake) -> Record {

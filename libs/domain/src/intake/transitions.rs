@@ -2,8 +2,9 @@
 
 use eventsourcing::Actor;
 
-use super::rejection::IntakeRejection;
-use crate::values::{Role, Term, terms};
+use crate::acting::Acting;
+use crate::transitions::Transitions;
+use crate::values::{Role, terms};
 
 terms! {
     /// How far an intake has come.
@@ -56,101 +57,228 @@ terms! {
 }
 
 impl Part {
-    fn of(actor: &Actor) -> Option<Self> {
+    /// `None` for people whose role has no part in intakes.
+    pub(super) fn of(actor: &Actor) -> Option<Self> {
         match actor {
             Actor::System { .. } => Some(Self::System),
-            Actor::Person { role, .. } => match role.parse() {
-                Ok(Role::Worker) => Some(Self::Worker),
-                Ok(Role::Supervisor) => Some(Self::Supervisor),
+            Actor::Person { .. } => match Acting::of(actor)?.role {
+                Role::Worker => Some(Self::Worker),
+                Role::Supervisor => Some(Self::Supervisor),
                 _ => None,
             },
         }
     }
 }
 
-/// A row: the command, who may give it, and in which phases.
-pub type Row = (CommandKind, &'static [Part], &'static [Phase]);
-
-const STAFF: &[Part] = &[Part::Worker, Part::Supervisor];
-/// Somebody needs something, and the desk is still responsible.
-const LIVE: &[Phase] = &[
-    Phase::AwaitingTriage,
-    Phase::Triaged,
-    Phase::Open,
-    Phase::KeptHere,
-];
-const ASSESSED: &[Phase] = &[Phase::Triaged, Phase::Open, Phase::KeptHere];
-const CASE: &[Phase] = &[Phase::Open, Phase::KeptHere];
-/// Consent is withdrawn or ends whatever has become of the contact.
-const CONSENT: &[Phase] = &[
-    Phase::AwaitingTriage,
-    Phase::Triaged,
-    Phase::Open,
-    Phase::KeptHere,
-    Phase::Ended,
-];
-
 /// What is not here is not allowed.
-pub const TRANSITIONS: &[Row] = &[
-    (CommandKind::RecordContact, STAFF, &[Phase::NotRecorded]),
-    (CommandKind::DescribeSubject, STAFF, LIVE),
-    (CommandKind::Triage, STAFF, &[Phase::AwaitingTriage]),
-    (CommandKind::Reassess, STAFF, ASSESSED),
-    (CommandKind::TellEmergencyService, STAFF, LIVE),
-    (CommandKind::MarkSafety, STAFF, LIVE),
-    // A second person looks before a protection goes.
-    (CommandKind::LiftSafetyMark, &[Part::Supervisor], LIVE),
-    (CommandKind::RecordConsent, STAFF, CONSENT),
-    (CommandKind::ExpireConsent, &[Part::System], CONSENT),
-    (CommandKind::RecordLegalBasis, STAFF, LIVE),
-    (CommandKind::PlanCallback, STAFF, ASSESSED),
-    (CommandKind::RecordAttempt, STAFF, ASSESSED),
+pub static TRANSITIONS: Transitions<Phase, CommandKind, Part> = Transitions(&[
+    (Phase::NotRecorded, CommandKind::RecordContact, Part::Worker),
     (
-        CommandKind::MarkFirstActionMissed,
-        &[Part::System],
-        ASSESSED,
+        Phase::NotRecorded,
+        CommandKind::RecordContact,
+        Part::Supervisor,
     ),
-    (CommandKind::OpenCase, STAFF, &[Phase::Triaged]),
-    (CommandKind::ProposeReferral, &[Part::Supervisor], CASE),
-    (CommandKind::EndWithoutCase, STAFF, &[Phase::Triaged]),
-    (CommandKind::KeepHere, STAFF, &[Phase::Open]),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::DescribeSubject,
+        Part::Worker,
+    ),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::DescribeSubject,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::DescribeSubject, Part::Worker),
+    (
+        Phase::Triaged,
+        CommandKind::DescribeSubject,
+        Part::Supervisor,
+    ),
+    (Phase::Open, CommandKind::DescribeSubject, Part::Worker),
+    (Phase::Open, CommandKind::DescribeSubject, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::DescribeSubject, Part::Worker),
+    (
+        Phase::KeptHere,
+        CommandKind::DescribeSubject,
+        Part::Supervisor,
+    ),
+    (Phase::AwaitingTriage, CommandKind::Triage, Part::Worker),
+    (Phase::AwaitingTriage, CommandKind::Triage, Part::Supervisor),
+    (Phase::Triaged, CommandKind::Reassess, Part::Worker),
+    (Phase::Triaged, CommandKind::Reassess, Part::Supervisor),
+    (Phase::Open, CommandKind::Reassess, Part::Worker),
+    (Phase::Open, CommandKind::Reassess, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::Reassess, Part::Worker),
+    (Phase::KeptHere, CommandKind::Reassess, Part::Supervisor),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::TellEmergencyService,
+        Part::Worker,
+    ),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::TellEmergencyService,
+        Part::Supervisor,
+    ),
+    (
+        Phase::Triaged,
+        CommandKind::TellEmergencyService,
+        Part::Worker,
+    ),
+    (
+        Phase::Triaged,
+        CommandKind::TellEmergencyService,
+        Part::Supervisor,
+    ),
+    (Phase::Open, CommandKind::TellEmergencyService, Part::Worker),
+    (
+        Phase::Open,
+        CommandKind::TellEmergencyService,
+        Part::Supervisor,
+    ),
+    (
+        Phase::KeptHere,
+        CommandKind::TellEmergencyService,
+        Part::Worker,
+    ),
+    (
+        Phase::KeptHere,
+        CommandKind::TellEmergencyService,
+        Part::Supervisor,
+    ),
+    (Phase::AwaitingTriage, CommandKind::MarkSafety, Part::Worker),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::MarkSafety,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::MarkSafety, Part::Worker),
+    (Phase::Triaged, CommandKind::MarkSafety, Part::Supervisor),
+    (Phase::Open, CommandKind::MarkSafety, Part::Worker),
+    (Phase::Open, CommandKind::MarkSafety, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::MarkSafety, Part::Worker),
+    (Phase::KeptHere, CommandKind::MarkSafety, Part::Supervisor),
+    // A second person looks before a protection goes.
+    (
+        Phase::AwaitingTriage,
+        CommandKind::LiftSafetyMark,
+        Part::Supervisor,
+    ),
+    (
+        Phase::Triaged,
+        CommandKind::LiftSafetyMark,
+        Part::Supervisor,
+    ),
+    (Phase::Open, CommandKind::LiftSafetyMark, Part::Supervisor),
+    (
+        Phase::KeptHere,
+        CommandKind::LiftSafetyMark,
+        Part::Supervisor,
+    ),
+    // Consent is withdrawn or ends whatever has become of the contact.
+    (
+        Phase::AwaitingTriage,
+        CommandKind::RecordConsent,
+        Part::Worker,
+    ),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::RecordConsent,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::RecordConsent, Part::Worker),
+    (Phase::Triaged, CommandKind::RecordConsent, Part::Supervisor),
+    (Phase::Open, CommandKind::RecordConsent, Part::Worker),
+    (Phase::Open, CommandKind::RecordConsent, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::RecordConsent, Part::Worker),
+    (
+        Phase::KeptHere,
+        CommandKind::RecordConsent,
+        Part::Supervisor,
+    ),
+    (Phase::Ended, CommandKind::RecordConsent, Part::Worker),
+    (Phase::Ended, CommandKind::RecordConsent, Part::Supervisor),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::ExpireConsent,
+        Part::System,
+    ),
+    (Phase::Triaged, CommandKind::ExpireConsent, Part::System),
+    (Phase::Open, CommandKind::ExpireConsent, Part::System),
+    (Phase::KeptHere, CommandKind::ExpireConsent, Part::System),
+    (Phase::Ended, CommandKind::ExpireConsent, Part::System),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::RecordLegalBasis,
+        Part::Worker,
+    ),
+    (
+        Phase::AwaitingTriage,
+        CommandKind::RecordLegalBasis,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::RecordLegalBasis, Part::Worker),
+    (
+        Phase::Triaged,
+        CommandKind::RecordLegalBasis,
+        Part::Supervisor,
+    ),
+    (Phase::Open, CommandKind::RecordLegalBasis, Part::Worker),
+    (Phase::Open, CommandKind::RecordLegalBasis, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::RecordLegalBasis, Part::Worker),
+    (
+        Phase::KeptHere,
+        CommandKind::RecordLegalBasis,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::PlanCallback, Part::Worker),
+    (Phase::Triaged, CommandKind::PlanCallback, Part::Supervisor),
+    (Phase::Open, CommandKind::PlanCallback, Part::Worker),
+    (Phase::Open, CommandKind::PlanCallback, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::PlanCallback, Part::Worker),
+    (Phase::KeptHere, CommandKind::PlanCallback, Part::Supervisor),
+    (Phase::Triaged, CommandKind::RecordAttempt, Part::Worker),
+    (Phase::Triaged, CommandKind::RecordAttempt, Part::Supervisor),
+    (Phase::Open, CommandKind::RecordAttempt, Part::Worker),
+    (Phase::Open, CommandKind::RecordAttempt, Part::Supervisor),
+    (Phase::KeptHere, CommandKind::RecordAttempt, Part::Worker),
+    (
+        Phase::KeptHere,
+        CommandKind::RecordAttempt,
+        Part::Supervisor,
+    ),
+    (
+        Phase::Triaged,
+        CommandKind::MarkFirstActionMissed,
+        Part::System,
+    ),
+    (
+        Phase::Open,
+        CommandKind::MarkFirstActionMissed,
+        Part::System,
+    ),
+    (
+        Phase::KeptHere,
+        CommandKind::MarkFirstActionMissed,
+        Part::System,
+    ),
+    (Phase::Triaged, CommandKind::OpenCase, Part::Worker),
+    (Phase::Triaged, CommandKind::OpenCase, Part::Supervisor),
+    (Phase::Open, CommandKind::ProposeReferral, Part::Supervisor),
+    (
+        Phase::KeptHere,
+        CommandKind::ProposeReferral,
+        Part::Supervisor,
+    ),
+    (Phase::Triaged, CommandKind::EndWithoutCase, Part::Worker),
+    (
+        Phase::Triaged,
+        CommandKind::EndWithoutCase,
+        Part::Supervisor,
+    ),
+    (Phase::Open, CommandKind::KeepHere, Part::Worker),
+    (Phase::Open, CommandKind::KeepHere, Part::Supervisor),
     // Only custody taken elsewhere ends a case here.
-    (CommandKind::HandOver, &[Part::System], CASE),
-];
-
-/// Whether this actor may ever give this command; decided before anything about the intake is said.
-pub(super) fn permit(command: CommandKind, actor: &Actor) -> Result<Part, IntakeRejection> {
-    Part::of(actor)
-        .filter(|part| {
-            TRANSITIONS
-                .iter()
-                .any(|(row, parts, _)| *row == command && parts.contains(part))
-        })
-        .ok_or(IntakeRejection::NotPermitted { command })
-}
-
-/// Whether the command fits the phase.
-pub(super) fn allow(command: CommandKind, phase: Phase, part: Part) -> Result<(), IntakeRejection> {
-    let allowed = allowed_commands(phase, part);
-    if allowed.contains(&command) {
-        return Ok(());
-    }
-    Err(IntakeRejection::NotInPhase {
-        command,
-        phase,
-        allowed,
-    })
-}
-
-/// What somebody may do in a phase.
-pub fn allowed_commands(phase: Phase, part: Part) -> Vec<CommandKind> {
-    CommandKind::ALL
-        .iter()
-        .copied()
-        .filter(|command| {
-            TRANSITIONS.iter().any(|(row, parts, phases)| {
-                row == command && parts.contains(&part) && phases.contains(&phase)
-            })
-        })
-        .collect()
-}
+    (Phase::Open, CommandKind::HandOver, Part::System),
+    (Phase::KeptHere, CommandKind::HandOver, Part::System),
+]);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::rejection::IntakeRejection;
 use crate::sealed::{Sealed, Text};
 use crate::values::{CaseType, RiskLevel, terms};
 
@@ -98,4 +99,14 @@ pub struct Assessment {
     /// A few sentences, all that a unit sees before it accepts.
     pub summary: Sealed<Text>,
     pub note: Option<Sealed<Text>>,
+}
+
+impl Assessment {
+    /// No level is set, changed or kept silently.
+    pub(super) fn check(&self) -> Result<(), IntakeRejection> {
+        if self.reasons.is_empty() {
+            return Err(IntakeRejection::ReasonsMissing);
+        }
+        Ok(())
+    }
 }

@@ -6,4 +6,14 @@
 )]
 
 mod contract;
+mod crash;
+mod damage;
+mod failing_disk;
+mod feed;
+mod histories;
+mod opening;
+mod script;
+mod simulated;
 mod support;
+mod truncation;
+mod verification;

@@ -1,9 +1,9 @@
 //! Calling back, and the rule that proposes a referral when nobody can be reached.
 
 use super::*;
+use crate::intake::ProposalCause;
 use crate::intake::callbacks::Exhaustion;
 use crate::intake::contact::SafetyMark;
-use crate::intake::{IntakeRejection, ProposalCause};
 
 fn plan_callback(plan: CallbackPlan) -> IntakeCommand {
     IntakeCommand::PlanCallback {

@@ -1,7 +1,6 @@
 //! The consent ledger and the legal bases.
 
 use super::*;
-use crate::intake::IntakeRejection;
 use crate::intake::consent::{
     ConsentEntry, ConsentGiver, ConsentPurpose, ConsentState, LegalBasis,
 };

@@ -1,10 +1,8 @@
 //! Taking a contact down.
 
 use super::*;
-use crate::intake::IntakeRejection;
 use crate::intake::contact::SafetyMark;
 use crate::intake::stage::Stage;
-use crate::intake::transitions::CommandKind;
 
 /// A worker of the desk, at the moment of the contact, with nothing recorded yet.
 fn at_first() -> Scenario<Intake> {
@@ -85,9 +83,7 @@ fn what_was_never_recorded_is_not_found_by_those_who_may_ask_and_forbidden_to_ot
     at_first()
         .by(staff(Role::Auditor))
         .when(IntakeCommand::OpenCase)
-        .then_rejected(IntakeRejection::NotPermitted {
-            command: CommandKind::OpenCase,
-        });
+        .then_rejected(not_permitted(CommandKind::OpenCase));
 }
 
 #[test]
@@ -142,9 +138,7 @@ fn a_safety_mark_stands_until_a_supervisor_lifts_it() {
 
     after([recorded(call()), marked.clone()])
         .when(lift.clone())
-        .then_rejected(IntakeRejection::NotPermitted {
-            command: CommandKind::LiftSafetyMark,
-        });
+        .then_rejected(not_permitted(CommandKind::LiftSafetyMark));
     let state = after([recorded(call()), marked])
         .by(supervisor())
         .when(lift.clone())

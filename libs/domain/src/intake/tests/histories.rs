@@ -82,7 +82,7 @@ fn any_command() -> impl Strategy<Value = IntakeCommand> {
             note: note.clone(),
         }),
         1 => Just(IntakeCommand::OpenCase),
-        1 => Just(IntakeCommand::ProposeReferral { relay: central(), reason: words() }),
+        1 => Just(IntakeCommand::ProposeReferral { relay: Some(central()), reason: words() }),
         1 => Just(IntakeCommand::EndWithoutCase {
             outcome: WithoutCase::ShortService,
             note: note.clone(),

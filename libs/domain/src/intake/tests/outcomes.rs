@@ -1,8 +1,7 @@
 //! Opening a case, proposing a referral, and how an intake ends.
 
 use super::*;
-use crate::intake::IntakeRejection;
-use crate::intake::transitions::{CommandKind, Phase};
+use crate::intake::transitions::Phase;
 use crate::intake::{Outcome, ProposalCause, WithoutCase};
 
 fn triaged_case() -> Vec<IntakeEvent> {
@@ -19,7 +18,7 @@ fn open_case() -> Vec<IntakeEvent> {
 
 fn propose() -> IntakeCommand {
     IntakeCommand::ProposeReferral {
-        relay: central(),
+        relay: Some(central()),
         reason: words(),
     }
 }
@@ -63,9 +62,9 @@ fn a_case_opens_after_triage_in_the_custody_of_the_desk() {
         .then([opened(RiskLevel::Immediate)]);
     after([recorded(call())])
         .when(IntakeCommand::OpenCase)
-        .then_rejected(IntakeRejection::NotInPhase {
+        .then_rejected(IntakeRejection::NotAllowed(NotAllowed::WrongState {
             command: CommandKind::OpenCase,
-            phase: Phase::AwaitingTriage,
+            state: Phase::AwaitingTriage,
             allowed: vec![
                 CommandKind::DescribeSubject,
                 CommandKind::Triage,
@@ -74,7 +73,7 @@ fn a_case_opens_after_triage_in_the_custody_of_the_desk() {
                 CommandKind::RecordConsent,
                 CommandKind::RecordLegalBasis,
             ],
-        });
+        }));
 }
 
 #[test]
@@ -85,9 +84,18 @@ fn a_supervisor_proposes_a_referral_of_an_open_case_without_waiting() {
         .then([proposed_by_supervisor()]);
     after(open_case())
         .when(propose())
-        .then_rejected(IntakeRejection::NotPermitted {
-            command: CommandKind::ProposeReferral,
-        });
+        .then_rejected(not_permitted(CommandKind::ProposeReferral));
+}
+
+#[test]
+fn above_central_nobody_relays() {
+    after(open_case())
+        .by(supervisor())
+        .when(IntakeCommand::ProposeReferral {
+            relay: None,
+            reason: words(),
+        })
+        .then_rejected(IntakeRejection::NobodyRelays);
 }
 
 #[test]
@@ -153,9 +161,7 @@ fn a_case_is_handed_over_when_another_unit_has_taken_custody_and_never_by_a_pers
         after(open_case())
             .by(staff(*role))
             .when(hand_over(party(QINGDAO)))
-            .then_rejected(IntakeRejection::NotPermitted {
-                command: CommandKind::HandOver,
-            });
+            .then_rejected(not_permitted(CommandKind::HandOver));
     }
 }
 

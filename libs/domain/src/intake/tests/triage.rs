@@ -1,7 +1,6 @@
 //! Triage, reassessment, and the first thing a person does.
 
 use super::*;
-use crate::intake::IntakeRejection;
 use crate::intake::triage::{EmergencyService, ReportFlag};
 
 fn triage(assessment: Assessment) -> IntakeCommand {
@@ -121,6 +120,9 @@ fn a_missed_first_action_is_marked_once_and_only_when_due() {
     let history = [recorded(call()), triaged(RiskLevel::High)];
     let mark = || IntakeCommand::MarkFirstActionMissed;
     let missed = IntakeEvent::FirstActionMissed { due_at: at(30) };
+    let owed = |history: Vec<IntakeEvent>| record_of(after(history).state()).first_action_due_at;
+    let after_the_miss = [history.to_vec(), vec![missed.clone()]].concat();
+    assert_eq!(owed(after_the_miss), Some(at(30)), "missed is owed still");
     after(history.clone())
         .by(rule())
         .at(at(29))

@@ -34,6 +34,7 @@ impl Before {
         for leased in &self.gone {
             let refused = store.get(leased.id).unwrap_err();
             assert_eq!(refused, KeyStoreError::Destroyed(leased.id));
+            assert!(store.is_retired(leased.id));
         }
         self.assert_survivors(store);
     }
@@ -41,6 +42,7 @@ impl Before {
     fn assert_survivors(&self, store: &KeyStore) {
         for leased in &self.stay {
             assert_eq!(store.get(leased.id).unwrap().0, leased.key.0);
+            assert!(!store.is_retired(leased.id));
         }
     }
 
