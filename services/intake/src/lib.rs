@@ -2,6 +2,7 @@
 
 mod duties;
 mod grpc;
+mod policies;
 mod projection;
 
 use std::sync::Arc;
@@ -47,6 +48,9 @@ pub fn service(
     let rows = projection::IntakeRows {
         log: ports.own(CONTEXT),
     };
+    let hands_over = policies::HandsOver {
+        log: ports.own(domain::referral::CONTEXT),
+    };
     Service {
         name: CONTEXT,
         routes: Box::new(move |routes| {
@@ -55,7 +59,7 @@ pub fn service(
         projections: vec![directory, Arc::new(rows)],
         writes: Some(WithLog {
             log,
-            policies: vec![],
+            policies: vec![Arc::new(hands_over)],
             due_rules: vec![Arc::new(duties::IntakeDuties)],
         }),
     }

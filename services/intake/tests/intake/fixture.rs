@@ -9,10 +9,11 @@ use domain::values::Role;
 use eventsourcing::{Clock, EventLog, LogId, Region, VirtualClock};
 use jiff::{SignedDuration, Timestamp};
 use node::client::{Caller, new_meta};
-use node::{Settings, System};
+use node::{Hosting, Settings, System};
 use proto::intake::v1 as pb;
 use proto::intake::v1::intake_service_client::IntakeServiceClient;
 use proto::types::v1::{self as types, CommandMeta, CommandResult};
+use service_runtime::{Service, WithLog};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
@@ -22,6 +23,22 @@ const CHINA: &str = include_str!("../../../../deploy/reference/china.toml");
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) type Client = IntakeServiceClient<Channel>;
+
+/// A referral log without its service: the tests write what the intake follows.
+const REFERRAL_LOG: Hosting = Hosting {
+    name: domain::referral::CONTEXT,
+    writes: true,
+    assemble: |parts| Service {
+        name: domain::referral::CONTEXT,
+        routes: Box::new(|routes| routes),
+        projections: vec![],
+        writes: Some(WithLog {
+            log: parts.log(),
+            policies: vec![],
+            due_rules: vec![],
+        }),
+    },
+};
 
 pub(crate) struct Fixture {
     pub(crate) china: ReferenceData,
@@ -52,7 +69,7 @@ impl Fixture {
             },
             metrics: None,
         };
-        let services = [directory::HOSTING, intake::HOSTING];
+        let services = [directory::HOSTING, intake::HOSTING, REFERRAL_LOG];
         let system = System::start(settings, &services).await.unwrap();
         let china: ReferenceData = CHINA.parse().unwrap();
         let on_time: Arc<dyn Clock> = clock.clone();
@@ -102,9 +119,13 @@ impl Fixture {
         })
     }
 
+    /// The intake's log in Shanghai.
     pub(crate) fn log(&self) -> Arc<dyn EventLog> {
-        let id = LogId::new(shanghai(), intake::CONTEXT);
-        self.system.log(&id).unwrap()
+        self.log_of(intake::CONTEXT)
+    }
+
+    pub(crate) fn log_of(&self, context: &str) -> Arc<dyn EventLog> {
+        self.system.log(&LogId::new(shanghai(), context)).unwrap()
     }
 
     pub(crate) fn worker(&self) -> Caller {
