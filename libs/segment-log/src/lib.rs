@@ -24,13 +24,15 @@ mod segment;
 mod shared;
 mod storage;
 mod tail;
+mod torn;
 mod verify;
 mod writer;
 
 pub use committer::Committer;
 pub use feed::LocalFeed;
 pub use log::{SegmentLog, Stats};
-pub use open::{OpenError, OpenReport, Options, Torn};
+pub use open::{OpenError, OpenReport, Options};
 pub use scrub::{Scrub, ScrubReport};
 pub use storage::{Disk, Entry, Lock, Storage, StoredFile};
+pub use torn::Torn;
 pub use verify::{LogVerified, Progress, bytes_to_verify, verify_dir};
