@@ -26,20 +26,23 @@ struct Counter {
     last: u64,
 }
 
+/// A hop after an event about it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Changed {
-    uuid: Uuid,
-    row: HopRow,
+pub(crate) struct Changed {
+    pub(crate) uuid: Uuid,
+    pub(crate) row: HopRow,
+    pub(crate) event: Uuid,
+    pub(crate) event_type: String,
 }
 
 /// A hop has changed: in the inboxes of this region's desks it moves, comes or goes.
 pub(crate) fn changed(
     region: Region,
-    uuid: Uuid,
     before: Option<&HopRow>,
-    after: &HopRow,
+    change: &Changed,
     rows: &mut Rows,
 ) -> Result<(), StoreError> {
+    let (uuid, after) = (change.uuid, &change.row);
     if let Some(before) = before {
         for desk in desks(before, region) {
             rows.delete(OPEN, open_key(desk, uuid, before).as_bytes());
@@ -53,8 +56,7 @@ pub(crate) fn changed(
         let mut counter = counter.unwrap_or_else(|| Counter { store: Uuid::new_v4(), last: 0 });
         counter.last += 1;
         rows.put(COUNTERS, desk.to_string().as_bytes(), &counter)?;
-        let change = Changed { uuid, row: after.clone() };
-        rows.put(CHANGES, format!("{desk}/{:016x}", counter.last).as_bytes(), &change)?;
+        rows.put(CHANGES, format!("{desk}/{:016x}", counter.last).as_bytes(), change)?;
     }
     Ok(())
 }
@@ -84,7 +86,7 @@ pub(crate) fn changes(
     desk: DeskId,
     cursor: &str,
     limit: usize,
-) -> Result<Vec<(String, (Uuid, HopRow))>, StoreError> {
+) -> Result<Vec<(String, Changed)>, StoreError> {
     let rows = Rows::new(store.clone());
     let counter: Option<Counter> = rows.get(COUNTERS, desk.to_string().as_bytes())?;
     let Some(counter) = counter else { return Ok(Vec::new()) };
@@ -98,7 +100,7 @@ pub(crate) fn changes(
         let number = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
         let change: Changed = serde_json::from_slice(&value)
             .map_err(|error| StoreError(format!("a change is unreadable: {error}")))?;
-        found.push((format!("{of_store}{number}"), (change.uuid, change.row)));
+        found.push((format!("{of_store}{number}"), change));
     }
     Ok(found)
 }

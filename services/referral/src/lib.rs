@@ -5,6 +5,7 @@ mod grpc;
 mod inbox;
 mod policies;
 mod projection;
+mod subject;
 
 use std::sync::Arc;
 
@@ -43,13 +44,14 @@ pub fn service(
         rows: ports.rows.clone(),
     };
     let rows = projection::HopRows { region: ports.region, log: ports.own(CONTEXT) };
+    let subjects = subject::Subjects { log: ports.own("intake") };
     let due = due::DueHops { rows: ports.rows.clone(), directory: directory.clone() };
     Service {
         name: CONTEXT,
         routes: Box::new(move |routes| {
             routes.add_service(service_runtime::tuned!(ReferralServiceServer::new(api)))
         }),
-        projections: vec![directory, Arc::new(rows)],
+        projections: vec![directory, Arc::new(rows), Arc::new(subjects)],
         writes: Some(WithLog { log, policies: policies(ports), due_rules: vec![Arc::new(due)] }),
     }
 }

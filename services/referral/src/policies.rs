@@ -68,7 +68,7 @@ impl Policy for DraftProposed {
             return Ok(Vec::new());
         };
         let hop = ReferralId(ScopedId::derived(from.region(), event.envelope.id, "hop"));
-        let kind = match because {
+        let kind = match *because {
             ProposalCause::CallbacksExhausted { .. } => HopKind::ByRule,
             ProposalCause::Supervisor { .. } => HopKind::ByWorker,
         };

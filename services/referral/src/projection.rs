@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::ids::{CaseId, ReferralId};
 use domain::referral::{
-    Assignment, Custody, HopKind, HopState, HopView, Referral, Terms,
+    Assignment, Custody, Dispatch, HopKind, HopState, HopView, Referral, Terms,
 };
 use eventsourcing::{
     Aggregate, Due, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Region, Rows,
@@ -35,6 +35,8 @@ pub(crate) struct HopRow {
     pub(crate) case: CaseId,
     pub(crate) referral: Option<Known<Referral>>,
     pub(crate) assignment: Option<Known<Assignment>>,
+    /// When the last event about it was recorded.
+    pub(crate) updated_at: Timestamp,
 }
 
 /// An aggregate, folded by the same `evolve` that decides.
@@ -45,8 +47,14 @@ pub(crate) struct Known<A> {
 }
 
 impl HopRow {
-    fn new(case: CaseId) -> Self {
-        Self { case, referral: None, assignment: None }
+    fn new(case: CaseId, updated_at: Timestamp) -> Self {
+        Self { case, referral: None, assignment: None, updated_at }
+    }
+
+    /// None until it is dispatched.
+    pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
+        let received = self.assignment.as_ref().and_then(|known| known.state.dispatch());
+        received.or(self.referral.as_ref().and_then(|known| known.state.dispatch()))
     }
 
     pub(crate) fn terms(&self) -> Option<&Terms> {
@@ -115,7 +123,8 @@ impl HopRows {
             rows.put(BY_CASE, number.as_bytes(), &uuid)?;
         }
         let before = known.clone();
-        let mut row = known.unwrap_or_else(|| HopRow::new(case));
+        let mut row = known.unwrap_or_else(|| HopRow::new(case, envelope.recordedtime));
+        row.updated_at = envelope.recordedtime;
         let side = side(&mut row);
         let mut state = side.take().map_or_else(A::default, |known| known.state);
         let was_due = due(&state).1;
@@ -134,7 +143,13 @@ impl HopRows {
             None => rows.end_duty(&envelope.subject, duty)?,
         }
         rows.put(HOPS, uuid.as_bytes(), &row)?;
-        inbox::changed(self.region, uuid, before.as_ref(), &row, rows)?;
+        let change = inbox::Changed {
+            uuid,
+            row,
+            event: envelope.id,
+            event_type: envelope.event_type.clone(),
+        };
+        inbox::changed(self.region, before.as_ref(), &change, rows)?;
         Ok(())
     }
 }
@@ -164,15 +179,21 @@ pub(crate) fn hop(
     Rows::new(store.clone()).get(HOPS, uuid.as_bytes())
 }
 
-/// The hops of a case, oldest first.
+/// The hops of a case after a page token, oldest first, each with the token that follows it.
 pub(crate) fn hops_of(
     store: &Arc<dyn ProjectionStore>,
     case: CaseId,
-) -> Result<Vec<(Uuid, HopRow)>, StoreError> {
-    let rows = Rows::new(store.clone());
+    after: &str,
+    limit: usize,
+) -> Result<Vec<(String, Uuid, HopRow)>, StoreError> {
+    let prefix = format!("{case}/");
+    let after = format!("{prefix}{after}");
     let mut hops = Vec::new();
-    for (_, uuid) in rows.scan::<Uuid>(BY_CASE, format!("{case}/").as_bytes())? {
-        hops.extend(rows.get(HOPS, uuid.as_bytes())?.map(|row| (uuid, row)));
+    for (key, value) in store.scan(BY_CASE, prefix.as_bytes(), Some(after.as_bytes()), limit)? {
+        let token = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
+        let uuid: Uuid = serde_json::from_slice(&value)
+            .map_err(|error| StoreError(format!("a case's row is unreadable: {error}")))?;
+        hops.extend(hop(store, uuid)?.map(|row| (token, uuid, row)));
     }
     Ok(hops)
 }
