@@ -44,6 +44,13 @@ pub struct Progress {
 /// # Errors
 /// If a directory cannot be listed. What is wrong with a log is in its outcome.
 pub fn verify_dir(dir: &Path, progress: &mut dyn FnMut(&Progress)) -> io::Result<Vec<LogVerified>> {
+    let dirs = logs_below(dir)?;
+    let verify = |dir: &PathBuf| verify_log(&Disk, dir, progress);
+    Ok(dirs.iter().map(verify).collect())
+}
+
+/// The directories below this one, itself included, that hold a log.
+pub(crate) fn logs_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     let mut below = Vec::new();
     let mut is_log = false;
@@ -54,11 +61,11 @@ pub fn verify_dir(dir: &Path, progress: &mut dyn FnMut(&Progress)) -> io::Result
         }
     }
     if is_log {
-        logs.push(verify_log(&Disk, dir, progress));
+        logs.push(dir.to_owned());
     }
     below.sort_unstable();
     for name in below {
-        logs.extend(verify_dir(&dir.join(name), progress)?);
+        logs.extend(logs_below(&dir.join(name))?);
     }
     Ok(logs)
 }
