@@ -8,7 +8,10 @@ use eventsourcing::testing::contract::event_log::LOG;
 use futures::executor::block_on;
 
 async fn log() -> (Arc<dyn EventLog>, ()) {
-    (Arc::new(MemoryLog::new(LOG.parse().unwrap())), ())
+    (
+        Arc::new(MemoryLog::new(LOG.parse().expect("the suite names a log"))),
+        (),
+    )
 }
 
 eventsourcing::event_log_contract!(block_on, log);

@@ -181,7 +181,10 @@ pub(crate) fn is_unfinished(bytes: &[u8]) -> bool {
         .rposition(|byte| *byte != 0)
         .map_or(0, |at| at + 1);
     match Header::read(bytes) {
-        Some(header) => written + END.len() <= header.length,
+        Some(header) => {
+            let end = bytes.get(header.length.saturating_sub(END.len())..written);
+            written < header.length && end.is_none_or(|end| END.starts_with(end))
+        }
         None if written < MAGIC.len() => MAGIC.starts_with(&bytes[..written]),
         None => written < HEADER && bytes.starts_with(&MAGIC),
     }

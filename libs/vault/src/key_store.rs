@@ -150,9 +150,6 @@ impl KeyStore {
         now: Timestamp,
     ) -> Result<(), KeyStoreError> {
         let key = take_out(&self.private, place, granted)?;
-        if self.is_destroyed(place.key)? {
-            return Err(KeyStoreError::Destroyed(place.key));
-        }
         let id = place.key;
         self.put(&[LeasedKey { id, key }], now)
     }
@@ -221,10 +218,18 @@ impl KeyStore {
             let writing = database.begin_write().map_err(failed)?;
             let epoch = self.epoch(&writing, &now.strftime("%Y-%m").to_string())?;
             {
+                let destroyed = writing.open_table(DESTROYED).map_err(failed)?;
                 let mut table = writing.open_table(DATA_KEYS).map_err(failed)?;
-                for LeasedKey { id, key } in keys {
-                    let record = epoch.wrap_key(*id, key);
-                    let id = id.to_string();
+                for LeasedKey { id: key_id, key } in keys {
+                    let record = epoch.wrap_key(*key_id, key);
+                    let id = key_id.to_string();
+                    if destroyed.get(id.as_str()).map_err(failed)?.is_some() {
+                        return Err(KeyStoreError::Destroyed(*key_id));
+                    }
+                    // Nobody replaces a key that is here by granting another under its name.
+                    if table.get(id.as_str()).map_err(failed)?.is_some() {
+                        continue;
+                    }
                     table
                         .insert(id.as_str(), record.as_slice())
                         .map_err(failed)?;

@@ -7,10 +7,18 @@ use std::sync::Arc;
 
 use directory_view::DirectoryView;
 use eventsourcing::{CommandHandler, EventLog};
+use node::Hosting;
 use proto::directory::v1::directory_service_server::DirectoryServiceServer;
 use service_runtime::{Ports, Service, WithLog};
 
 pub use domain::directory::CONTEXT;
+
+/// How a node hosts this service.
+pub const HOSTING: Hosting = Hosting {
+    name: CONTEXT,
+    writes: true,
+    assemble: |parts| service(&parts.ports, parts.log(), parts.directory.clone()),
+};
 
 /// The service of one region over its log.
 ///

@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use domain::directory::{DeskProfile, Enrolment, OrganizationProfile, RegionProfile, RuleSet};
 use domain::ids::{DeskId, OrganizationId, WorkerId};
-use domain::values::Party;
+use domain::values::{Party, Role, Term};
 use eventsourcing::Region;
+use node::client::Caller;
 use uuid::Uuid;
 
 pub use load::{LoadError, Loaded, Refused};
@@ -107,6 +108,16 @@ impl ReferenceData {
     /// The worker with this code, as the file enrols them.
     pub fn worker(&self, code: &str) -> Option<&Enrolment> {
         self.codes.workers.get(code)
+    }
+
+    /// The worker with this code as a caller in one of their roles.
+    pub fn caller(&self, code: &str, role: Role) -> Option<Caller> {
+        let known = self.worker(code)?;
+        known.roles.contains(&role).then(|| Caller {
+            person: known.worker.to_string(),
+            organization: known.organization.to_string(),
+            role: role.name().to_owned(),
+        })
     }
 
     /// The rule set that the file publishes in a region.

@@ -11,12 +11,23 @@ use std::sync::Arc;
 use directory_view::DirectoryView;
 use domain::followup::FollowUpPlan;
 use eventsourcing::{Aggregate, CommandHandler, EventLog};
+use node::Hosting;
 use proto::followup::v1::follow_up_service_server::FollowUpServiceServer;
 use service_runtime::{Ports, Service, WithLog};
 use vault::Sealer;
 
 /// The service's word for itself; its log is `<region>.followup`.
 pub const CONTEXT: &str = FollowUpPlan::CONTEXT;
+
+/// How a node hosts it.
+pub const HOSTING: Hosting = Hosting {
+    name: CONTEXT,
+    writes: true,
+    assemble: |parts| {
+        let (log, directory) = (parts.log(), parts.directory.clone());
+        service(&parts.ports, log, directory, parts.sealer.clone())
+    },
+};
 
 /// The service of one region, on its log.
 pub fn service(

@@ -1,1 +1,89 @@
-//! placeholder
+//! The keys service: who may open which text of a region's cases. The only process that opens the
+//! region's key store.
+
+mod destroyed_again;
+mod grpc;
+mod policies;
+mod projection;
+mod sealed_texts;
+mod taking_part;
+
+use std::sync::Arc;
+
+use directory_view::DirectoryView;
+use eventsourcing::{CommandHandler, EventLog, LogId};
+use node::Hosting;
+use proto::keys::v1::keys_service_server::KeysServiceServer;
+use service_runtime::{Ports, Service, WithLog};
+use vault::{KeyStore, LocalKeys, Sealer};
+
+pub use domain::keys::CONTEXT;
+
+pub const HOSTING: Hosting = Hosting {
+    name: CONTEXT,
+    writes: true,
+    assemble: |parts| {
+        let (log, directory) = (parts.log(), parts.directory.clone());
+        service(&parts.ports, log, directory, parts.key_store.clone())
+    },
+};
+
+/// The contexts whose events may hold sealed texts.
+const WITH_TEXTS: [&str; 5] = ["intake", "referral", "caseteam", "followup", CONTEXT];
+
+/// The service of one region, on its log and its key store.
+pub fn service(
+    ports: &Ports,
+    log: Arc<dyn EventLog>,
+    directory: Arc<DirectoryView>,
+    store: Arc<KeyStore>,
+) -> Service {
+    let region = ports.region;
+    let logs: Vec<LogId> = WITH_TEXTS
+        .iter()
+        .flat_map(|context| ports.logs(context))
+        .collect();
+    let own_keys = LocalKeys::new(store.clone(), ports.clock.clock().clone());
+    let api = grpc::KeysApi {
+        region,
+        gate: ports.gate.clone(),
+        commands: CommandHandler::new(log.clone(), ports.clock.clone()),
+        rows: ports.rows.clone(),
+        sealer: Sealer::new(Arc::new(own_keys)),
+        opener: destroyed_again::Opener::new(log.clone(), store.clone()),
+    };
+    let policies: Vec<Arc<dyn eventsourcing::Policy>> = vec![
+        Arc::new(policies::PublishKey {
+            region,
+            log: ports.own("directory"),
+            public_key: store.public_key(),
+        }),
+        Arc::new(policies::GrantKeys {
+            region,
+            logs: logs.clone(),
+            store: store.clone(),
+        }),
+        Arc::new(policies::ReceiveKeys {
+            region,
+            logs: ports.logs(CONTEXT),
+            store: store.clone(),
+        }),
+        Arc::new(policies::EraseKeys {
+            region,
+            logs: logs.clone(),
+            store,
+        }),
+    ];
+    Service {
+        name: CONTEXT,
+        routes: Box::new(move |routes| {
+            routes.add_service(service_runtime::tuned!(KeysServiceServer::new(api)))
+        }),
+        projections: vec![directory, Arc::new(projection::KeyRows { region, logs })],
+        writes: Some(WithLog {
+            log,
+            policies,
+            due_rules: Vec::new(),
+        }),
+    }
+}

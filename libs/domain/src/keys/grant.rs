@@ -191,7 +191,8 @@ impl Aggregate for KeyGrant {
 
 impl GrantTerms {
     /// Both together: all classes of both, until the later moment, for the newer reason.
-    fn widened_by(&self, newer: &Self) -> Self {
+    #[must_use]
+    pub fn widened_by(&self, newer: &Self) -> Self {
         let ends = self.expires_at.zip(newer.expires_at);
         Self {
             classes: &self.classes | &newer.classes,

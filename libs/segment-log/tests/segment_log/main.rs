@@ -6,5 +6,15 @@
 )]
 
 mod contract;
+mod crash;
+mod damage;
+mod failing_disk;
+mod feed;
 mod head;
+mod histories;
+mod opening;
+mod script;
+mod simulated;
 mod support;
+mod truncation;
+mod verification;

@@ -55,6 +55,9 @@ impl KeyStore {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        if fenced(|| none_stored(&database, keys))? {
+            return fenced(|| remember_destroyed(&database, keys));
+        }
         let survivors = fenced(|| self.write_survivors(&database, keys))?;
         if stage == Stage::SurvivorsWritten {
             return Ok(());
@@ -139,6 +142,31 @@ pub(super) fn remove_unfinished(directory: &Path) -> Result<(), KeyStoreError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(()),
     }
+}
+
+fn none_stored(database: &Database, keys: &[KeyId]) -> Result<bool, KeyStoreError> {
+    let reading = database.begin_read().map_err(failed)?;
+    let table = reading.open_table(DATA_KEYS).map_err(failed)?;
+    for key in keys {
+        let stored = table.get(key.to_string().as_str()).map_err(failed)?;
+        if stored.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// For keys that never were here: should one come, it is refused.
+fn remember_destroyed(database: &Database, keys: &[KeyId]) -> Result<(), KeyStoreError> {
+    let writing = database.begin_write().map_err(failed)?;
+    {
+        let mut table = writing.open_table(DESTROYED).map_err(failed)?;
+        for key in keys {
+            let id = key.to_string();
+            table.insert(id.as_str(), ()).map_err(failed)?;
+        }
+    }
+    writing.commit().map_err(failed)
 }
 
 /// The epochs whose keys wrap the keys that go.

@@ -167,6 +167,17 @@ fn a_granted_key_serves_its_receiver_and_no_third_region() {
 }
 
 #[test]
+fn a_key_that_is_here_is_not_replaced_by_one_granted_under_its_name() {
+    let qingdao = Home::new();
+    let qingdao = qingdao.try_open(region("370200"), &qingdao.key).unwrap();
+    let own = qingdao.mint(1, january()).unwrap().remove(0);
+    let place = place(own.id, "370200");
+    let granted = grant(&qingdao.public_key(), &place, &DataKey::random()).unwrap();
+    qingdao.import_granted(&place, &granted, january()).unwrap();
+    assert_eq!(qingdao.get(own.id).unwrap().0, own.key.0);
+}
+
+#[test]
 fn a_grant_that_arrives_after_the_erasure_brings_nothing_back() {
     let (shanghai, qingdao) = (Home::new(), Home::new());
     let shanghai = shanghai.open();

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use domain::directory::{
-    Desk, DeskCommand, DeskProfile, Enrolment, Organization, OrganizationCommand,
+    CONTEXT, Desk, DeskCommand, DeskProfile, Enrolment, Organization, OrganizationCommand,
     OrganizationProfile, Place, REFERENCE_DATA, RegionCommand, RegionEntry, RegionProfile,
     RuleBook, RuleBookCommand, RuleSet, Worker, WorkerCommand,
 };
 use eventsourcing::{
-    Actor, Aggregate, CommandError, CommandHandler, Hash, Region, Rejected, RequestContext,
-    ScopedId, StreamId, Version, fold,
+    Actor, Aggregate, Clock, CommandError, CommandHandler, EventLog, Hash, HybridClock, Region,
+    Rejected, RequestContext, ScopedId, StreamId, Version, fold,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -67,6 +67,23 @@ impl ReferenceData {
             loading.worker(&entry.code, &entry.content).await?;
         }
         Ok(loading.loaded)
+    }
+
+    /// Loads every region whose directory is among these logs.
+    pub async fn load_all(
+        &self,
+        logs: impl IntoIterator<Item = Arc<dyn EventLog>>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Vec<(Region, Loaded)>, LoadError> {
+        let mut all = Vec::new();
+        let directories = logs.into_iter().filter(|log| log.id().context == CONTEXT);
+        for log in directories {
+            let region = log.id().region;
+            let order = Arc::new(HybridClock::new(clock.clone()));
+            let loaded = self.load(&CommandHandler::new(log, order)).await?;
+            all.push((region, loaded));
+        }
+        Ok(all)
     }
 }
 

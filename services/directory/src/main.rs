@@ -1,0 +1,5 @@
+//! The directory service, alone in its process.
+
+fn main() -> anyhow::Result<()> {
+    Ok(node::alone::run(directory::HOSTING)?)
+}

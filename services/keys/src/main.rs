@@ -1,0 +1,5 @@
+//! The keys service, alone in its process.
+
+fn main() -> anyhow::Result<()> {
+    Ok(node::alone::run(keys::HOSTING)?)
+}

@@ -1,0 +1,173 @@
+//! Who may have which keys of a case, as its events say so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::ids::{CaseId, KeyId};
+use domain::keys::{GrantTerms, Purpose};
+use domain::sealed::SealedClass;
+use domain::values::{DisclosureBasis, Term};
+use eventsourcing::Region;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::sealed_texts::Protects;
+
+// How long a grant lasts. To change one is a new version of the rule: raise `Policy::version`.
+/// To decide about a hop: the longest limit to answer is five working days, and a late acceptance
+/// is still honoured.
+const DECIDING_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// To handle a case: the longest follow-up template runs two years; an acceptance begins it anew.
+const HANDLING_FOR: SignedDuration = SignedDuration::from_hours(3 * 365 * 24);
+
+/// What is known of a case: its keys that are in the store here, and who may have them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Granting {
+    pub(super) keys: BTreeMap<KeyId, Protects>,
+    pub(super) standing: BTreeMap<Region, Standing>,
+    /// Not honoured (yet): logs come in any order.
+    pub(super) claims: Vec<Claim>,
+}
+
+/// What another log says that would bring a region keys. Nobody helps themselves to a case: it counts
+/// once the region that says so has been sent the case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Claim {
+    Dispatched {
+        from: Region,
+        to: Region,
+        basis: DisclosureBasis,
+        at: Timestamp,
+    },
+    Accepted {
+        by: Region,
+        at: Timestamp,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    pub(super) terms: GrantTerms,
+    pub(super) delivered: BTreeSet<KeyId>,
+    /// Whether the terms are in the log as they are here.
+    pub(super) recorded: bool,
+}
+
+impl Granting {
+    /// What a region writes about another region's case, that region may read as long as it exists.
+    pub(super) fn hand_home(&mut self, case: CaseId) {
+        self.widen(GrantTerms {
+            case,
+            to: case.region(),
+            classes: SealedClass::ALL.iter().copied().collect(),
+            basis: DisclosureBasis::LegalDuty,
+            reason: None,
+            purpose: Purpose::CaseHandling,
+            expires_at: None,
+        });
+    }
+
+    /// Until no further claim counts: one that does may let others count.
+    pub(super) fn honour_claims(&mut self, case: CaseId) {
+        let mut waiting = self.claims.len() + 1;
+        while self.claims.len() < waiting {
+            waiting = self.claims.len();
+            for claim in std::mem::take(&mut self.claims) {
+                if !self.honour(case, &claim) {
+                    self.claims.push(claim);
+                }
+            }
+        }
+    }
+
+    /// Whether the claim is settled.
+    fn honour(&mut self, case: CaseId, claim: &Claim) -> bool {
+        let home = case.region();
+        match *claim {
+            // What happens at home needs no grant.
+            Claim::Dispatched { to: region, .. } | Claim::Accepted { by: region, .. }
+                if region == home =>
+            {
+                true
+            }
+            Claim::Dispatched {
+                from,
+                to,
+                basis,
+                at,
+            } => {
+                let counts = from == home || self.standing.contains_key(&from);
+                if counts {
+                    self.dispatched(case, to, basis, at);
+                }
+                counts
+            }
+            Claim::Accepted { by, at } => {
+                let standing = self.standing.get(&by);
+                let terms = standing.map(|standing| standing.terms.clone());
+                let counts = terms.is_some();
+                if let Some(terms) = terms {
+                    self.widen(GrantTerms {
+                        classes: SealedClass::ALL.iter().copied().collect(),
+                        purpose: Purpose::CaseHandling,
+                        expires_at: Some(at + HANDLING_FOR),
+                        ..terms
+                    });
+                }
+                counts
+            }
+        }
+    }
+
+    fn dispatched(&mut self, case: CaseId, to: Region, basis: DisclosureBasis, at: Timestamp) {
+        let known = self.standing.get(&to);
+        let purpose = known.map_or(Purpose::ReferralDecision, |known| known.terms.purpose);
+        self.widen(GrantTerms {
+            case,
+            to,
+            classes: [SealedClass::Summary].into(),
+            basis,
+            reason: None,
+            purpose,
+            expires_at: Some(at + DECIDING_FOR),
+        });
+    }
+
+    fn widen(&mut self, terms: GrantTerms) {
+        match self.standing.get_mut(&terms.to) {
+            None => {
+                let standing = Standing {
+                    terms,
+                    delivered: BTreeSet::new(),
+                    recorded: false,
+                };
+                self.standing.insert(standing.terms.to, standing);
+            }
+            Some(standing) => {
+                let widened = standing.terms.widened_by(&terms);
+                standing.recorded &= widened == standing.terms;
+                standing.terms = widened;
+            }
+        }
+    }
+
+    /// What this policy granted it knows; what a person granted stands in the log already.
+    pub(super) fn granted_by_person(&mut self, terms: &GrantTerms) {
+        self.widen(terms.clone());
+        if let Some(standing) = self.standing.get_mut(&terms.to) {
+            standing.recorded |= standing.terms == *terms;
+        }
+    }
+}
+
+impl Standing {
+    /// The keys it may have and has not got. Its own it has.
+    pub(super) fn owed(&self, keys: &BTreeMap<KeyId, Protects>) -> Vec<(KeyId, Protects)> {
+        let owed = keys.iter().filter(|(key, (_, class))| {
+            self.terms.classes.contains(class)
+                && !self.delivered.contains(*key)
+                && key.region() != self.terms.to
+        });
+        owed.map(|(key, protects)| (*key, *protects)).collect()
+    }
+}
+
