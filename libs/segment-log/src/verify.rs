@@ -122,6 +122,7 @@ impl Verification<'_> {
         let last = self.last_number()?;
         let mut number = 1;
         loop {
+            let before = self.at;
             let followed = self.is_begun(number + 1)?;
             let Some(checked) = self.segment(number, followed)? else {
                 self.nothing_is_missing(number, last)?;
@@ -129,10 +130,14 @@ impl Verification<'_> {
             };
             match checked {
                 Checked::Closed => number += 1,
-                // It was closed while we read it.
-                Checked::Open if !followed && self.is_begun(number + 1)? => {}
                 Checked::Open => {
-                    if self.segment(number + 1, false)?.is_none() {
+                    let next = self.segment(number + 1, false);
+                    if self.is_begun(number + 1)? {
+                        // It was closed while we read it: once more, from where it begins.
+                        self.at = before;
+                        continue;
+                    }
+                    if next?.is_none() {
                         self.nothing_is_missing(number + 1, last)?;
                     }
                     break;
