@@ -1,1 +1,39 @@
-//! Rules and events of the referral context.
+//! Rules and events of the referral context: one unit asks another to take over a case.
+//!
+//! A referral is a chain of hops. Each hop is written in two logs: [`Referral`] at its sender,
+//! [`Assignment`] at its receiver. Neither waits for the other: each takes note of what the other
+//! has recorded, and [`HopView`] makes one state of both, the same on either side. [`Custody`] of
+//! the case is one token; its holder alone rules which acceptance it goes to. What may be done in
+//! which state by whom is data: [`TABLE`]. What follows from an event is in [`reactions`].
+
+pub mod assignment;
+pub mod basis;
+pub mod custody;
+pub mod hop_view;
+pub mod moves;
+pub mod reactions;
+pub mod roles;
+pub mod sender;
+pub mod terms;
+pub mod transitions;
+pub mod words;
+
+pub use assignment::{Acceptance, Assignment, AssignmentCommand, AssignmentEvent};
+pub use basis::Submission;
+pub use custody::{Claim, Custody, CustodyCommand, CustodyEvent};
+pub use hop_view::HopView;
+pub use moves::{ReceiverMove, Ruling, SenderMove};
+pub use sender::{Referral, ReferralCommand, ReferralEvent};
+pub use terms::{Dispatch, Draft, HopKind, Tenure, Terms};
+pub use transitions::{NotAllowed, Row, TABLE, TransitionTable};
+pub use words::{HopCommand, HopRole, HopState, ReturnCode, VoidReason, WithdrawalReason};
+
+/// The service's word for itself: the logs are `<region>.referral`.
+pub const CONTEXT: &str = "referral";
+
+#[cfg(test)]
+mod cells;
+#[cfg(test)]
+mod interleavings;
+#[cfg(test)]
+mod samples;

@@ -15,7 +15,7 @@ use crate::hosting::Hosting;
 use crate::region::NodeError;
 use crate::system::{Settings, System};
 
-/// Settings of one service; from the file named by the first argument, then `LIANDONG_…`.
+/// Settings of one service; from the file named by the first argument, then `LIANDONG_NODE_…`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AloneSettings {

@@ -11,15 +11,16 @@ const POLYNOMIAL: u32 = 0x82f6_3b78;
 pub(crate) enum Flip {
     /// In the byte with this index; the mask undoes it.
     Byte(usize, u8),
-    /// In the stored checksum itself.
-    Checksum,
+    /// In this byte of the stored checksum itself (big-endian).
+    Checksum(usize),
 }
 
 /// The single flipped bit that turns `stored` into the actual checksum of `bytes`, if one does.
 pub(crate) fn find(bytes: &[u8], stored: u32) -> Option<Flip> {
     let difference = crc32c::crc32c(bytes) ^ stored;
     if difference.count_ones() <= 1 {
-        return (difference != 0).then_some(Flip::Checksum);
+        let at = difference.leading_zeros() / 8;
+        return (difference != 0).then_some(Flip::Checksum(crate::fields::index(at.into())));
     }
     let mut state = 1_u32;
     for (index, _) in bytes.iter().enumerate().rev() {
@@ -53,7 +54,11 @@ mod tests {
             }
         }
         for bit in 0..32 {
-            assert_eq!(find(&sound, stored ^ (1 << bit)), Some(Flip::Checksum));
+            let byte = 3 - bit / 8;
+            assert_eq!(
+                find(&sound, stored ^ (1 << bit)),
+                Some(Flip::Checksum(byte))
+            );
         }
     }
 

@@ -182,10 +182,10 @@ impl Committer {
     /// Puts the group on disk and answers everybody in it.
     fn flush(&mut self) {
         let next = Group::after(self.group.at, self.group.recorded_at);
-        let group = mem::replace(&mut self.group, next);
+        let mut group = mem::replace(&mut self.group, next);
         if !group.bytes.is_empty() && self.poison().is_none() {
             match self.writer.write(&group.bytes) {
-                Ok(()) => self.publish(&group),
+                Ok(()) => self.publish(&mut group),
                 Err(error) => self.fail("a write", &error),
             }
         }
@@ -201,14 +201,14 @@ impl Committer {
         }
     }
 
-    fn publish(&self, group: &Group) {
+    fn publish(&self, group: &mut Group) {
         let counters = &self.shared.counters;
         Counters::add(&counters.appends, group.appends);
         Counters::add(&counters.events, group.tail.streams.len());
         Counters::add(&counters.groups, 1);
         Counters::add(&counters.syncs, 1);
         let mut index = self.shared.index_mut();
-        index.active.tail.extend(group.tail.clone());
+        index.active.tail.extend(mem::take(&mut group.tail));
         self.shared.head.send_replace(Head {
             position: group.at.position,
             hash: group.at.hash,

@@ -107,7 +107,7 @@ impl Footer {
         if crc32c::crc32c(&covered) != stored {
             return Err(match bitflip::find(&covered, stored) {
                 Some(Flip::Byte(at, _)) => Fault::new(start + at, what),
-                Some(Flip::Checksum) => Fault::new(start + crc_at, what),
+                Some(Flip::Checksum(at)) => Fault::new(start + crc_at + at, what),
                 None => Fault::new(start, what),
             });
         }

@@ -241,7 +241,7 @@ fn header_fault(bytes: &[u8]) -> Fault {
     let what = "the header of a frame is wrong";
     match bitflip::find(&header[..HEADER_CRC], u32_at(header, HEADER_CRC)) {
         Some(Flip::Byte(at, _)) => Fault::new(at, what),
-        Some(Flip::Checksum) => Fault::new(HEADER_CRC, what),
+        Some(Flip::Checksum(at)) => Fault::new(HEADER_CRC + at, what),
         None => Fault::new(0, what),
     }
 }
@@ -255,7 +255,7 @@ fn bodies_fault(header: &Header, bodies: &Bytes) -> Fault {
             at
         }
         // Not one flipped bit: all that is known is the frame.
-        Some(Flip::Checksum) | None => 0,
+        Some(Flip::Checksum(_)) | None => 0,
     };
     Fault {
         at: HEADER + at,

@@ -25,6 +25,7 @@ mod segment;
 mod shared;
 mod storage;
 mod tail;
+mod torn;
 mod verify;
 mod writer;
 
@@ -32,7 +33,8 @@ pub use committer::Committer;
 pub use feed::LocalFeed;
 pub use head::{LogHead, heads_below};
 pub use log::{SegmentLog, Stats};
-pub use open::{OpenError, OpenReport, Options, Torn};
+pub use open::{OpenError, OpenReport, Options};
 pub use scrub::{Scrub, ScrubReport};
 pub use storage::{Disk, Entry, Lock, Storage, StoredFile};
+pub use torn::Torn;
 pub use verify::{LogVerified, Progress, bytes_to_verify, verify_dir};

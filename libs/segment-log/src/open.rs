@@ -1,6 +1,5 @@
 //! What opening a log asks, answers, and refuses.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use eventsourcing::{Checkpoint, Damage, Head, LogId, Position, ReadError};
 
 use crate::storage::{Disk, Storage};
+use crate::torn::Torn;
 
 /// How a log is kept.
 #[derive(Clone)]
@@ -40,28 +40,6 @@ pub struct OpenReport {
     pub head: Head,
     /// Writes that had not finished, and where their bytes are kept now.
     pub torn: Vec<Torn>,
-}
-
-/// The remains of a write that did not finish; nobody was told that it had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Torn {
-    pub file: PathBuf,
-    pub offset: u64,
-    pub bytes: u64,
-    pub kept_as: PathBuf,
-}
-
-impl fmt::Display for Torn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            offset,
-            bytes,
-            kept_as,
-        } = self;
-        let (file, kept_as) = (file.display(), kept_as.display());
-        write!(f, "{bytes} bytes at {offset} of {file}, kept as {kept_as}")
-    }
 }
 
 /// Why a log is not served.

@@ -5,23 +5,24 @@
 //! wrong above it is a write that did not finish: kept in a file beside the segment, and reported.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eventsourcing::{Checkpoint, Damage, Head, LogId, ReadError};
+use eventsourcing::{Checkpoint, Damage, Head, LogId, Position, ReadError};
 use uuid::Uuid;
 
 use crate::closed::{Closed, Files, read_footer};
 use crate::fields::{index, offset};
 use crate::footer::Footer;
 use crate::frame::Fault;
-use crate::open::{OpenError, Torn};
+use crate::open::OpenError;
 use crate::place::damage;
 use crate::segment::{self, Header, Scan, ScanFault};
 use crate::shared::{Active, Index};
 use crate::storage::{StoredFile, read_whole};
 use crate::tail::Tail;
+use crate::torn::{Torn, set_aside};
 use crate::writer::{Reserved, Writer};
 
 /// A log as it was found, and mended where a crash had left it unfinished.
@@ -149,7 +150,8 @@ impl Recovery<'_> {
         if written.is_some_and(|at| at >= segment::HEADER) {
             return Err(damage(&path, 0, fault).into());
         }
-        self.set_aside(number, file, &bytes, 0)?;
+        self.torn
+            .push(set_aside(self.files, &path, file, &bytes, 0)?);
         Ok(Found::Reserved)
     }
 
@@ -228,45 +230,14 @@ impl Recovery<'_> {
         match scan.fault.take() {
             None => Ok(()),
             Some(ScanFault::Unsound(_)) if vouched <= scan.end => {
-                self.set_aside(header.number, file, bytes, scan.end)
+                let torn = set_aside(self.files, &path, file, bytes, scan.end)?;
+                self.torn.push(torn);
+                Ok(())
             }
             Some(ScanFault::Unsound(fault) | ScanFault::Foreign(fault)) => {
                 Err(damage(&path, scan.end, fault).into())
             }
         }
-    }
-
-    /// Keeps the bytes from `from` on in a file of their own, then writes zeros over them.
-    fn set_aside(
-        &mut self,
-        number: u64,
-        file: &dyn StoredFile,
-        bytes: &[u8],
-        from: u64,
-    ) -> Result<(), OpenError> {
-        let path = self.files.path(number);
-        let end = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0) + 1;
-        let torn = &bytes[index(from)..end.max(index(from))];
-        let keep = || -> io::Result<PathBuf> {
-            let kept_as = free_name(self.files, &path)?;
-            let kept = self.files.storage.create(&kept_as)?;
-            kept.write_at(torn, 0)?;
-            kept.sync()?;
-            self.files.storage.sync_dir(&self.files.dir)?;
-            file.write_at(&vec![0; torn.len()], from)?;
-            file.sync()?;
-            Ok(kept_as)
-        };
-        let kept_as = keep().map_err(|error| failed(&path, error))?;
-        let torn = Torn {
-            file: path,
-            offset: from,
-            bytes: offset(torn.len()),
-            kept_as,
-        };
-        tracing::warn!(log = %self.log, %torn, "a write had not finished");
-        self.torn.push(torn);
-        Ok(())
     }
 
     fn resume(
@@ -314,7 +285,11 @@ impl Recovery<'_> {
     }
 
     fn recovered(self, writer: Writer, tail: Tail, mut head: Head) -> Result<Recovered, OpenError> {
-        if let (None, Some(closed)) = (head.recorded_at, self.closed.last()) {
+        // The last event may stand before segments that were closed without any.
+        let holds_last = |closed: &&Closed| closed.last == head.position;
+        if let (None, Some(closed)) = (head.recorded_at, self.closed.iter().find(holds_last))
+            && head.position > Position(0)
+        {
             head.recorded_at = Some(last_recorded(self.files, closed.number)?);
         }
         let active = Active {
@@ -349,18 +324,6 @@ fn last_recorded(files: &Files, number: u64) -> Result<jiff::Timestamp, ReadErro
     let place = segment.place(frame.ok_or_else(nothing)?);
     let last = place.read()?.events.pop().ok_or_else(nothing)?;
     Ok(place.recorded(last)?.envelope.recordedtime)
-}
-
-/// The first name `<segment>.torn-<n>` that is free.
-fn free_name(files: &Files, segment: &Path) -> io::Result<PathBuf> {
-    let entries = files.storage.list(&files.dir)?;
-    let stem = segment.file_name().unwrap_or_default().to_string_lossy();
-    let taken = |name: &String| entries.iter().any(|entry| entry.name == *name);
-    let name = (1..=entries.len() + 1)
-        .map(|n| format!("{stem}.torn-{n}"))
-        .find(|name| !taken(name))
-        .expect("there are more numbers than files");
-    Ok(files.dir.join(name))
 }
 
 pub(crate) fn failed(path: &Path, error: io::Error) -> OpenError {

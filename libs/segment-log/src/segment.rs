@@ -72,7 +72,7 @@ impl Header {
         let what = "the header of the segment is wrong";
         match bitflip::find(&bytes[..HEADER_CRC], u32_at(bytes, HEADER_CRC)) {
             Some(Flip::Byte(at, _)) => return Err(Fault::new(at, what)),
-            Some(Flip::Checksum) => return Err(Fault::new(HEADER_CRC, what)),
+            Some(Flip::Checksum(at)) => return Err(Fault::new(HEADER_CRC + at, what)),
             None => {}
         }
         if crc32c::crc32c(&bytes[..HEADER_CRC]) != u32_at(bytes, HEADER_CRC)

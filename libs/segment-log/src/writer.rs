@@ -34,8 +34,10 @@ pub(crate) struct Writer {
 
 /// A segment of zeros.
 pub(crate) struct Reserved {
-    pub(crate) file: Arc<dyn StoredFile>,
-    pub(crate) size: u64,
+    file: Arc<dyn StoredFile>,
+    size: u64,
+    /// Whether its zeros and its name are known to be on disk.
+    synced: bool,
 }
 
 impl Reserved {
@@ -47,22 +49,31 @@ impl Reserved {
             created => created?,
         };
         let size = file.size()?;
-        Ok(Self { file, size })
+        Ok(Self {
+            file,
+            size,
+            synced: false,
+        })
     }
 
     /// Fills the file with zeros up to `size`; if the disk is full, what fits stays reserved.
     pub(crate) fn grow(&mut self, files: &Files, size: u64) -> io::Result<()> {
-        if self.size >= size {
-            return Ok(());
-        }
-        let zeros = vec![0; PIECE.min(index(size - self.size))];
+        // A write that found the disk full may have left a part.
+        self.size = self.file.size()?;
+        let missing = size.saturating_sub(self.size);
+        let zeros = vec![0; PIECE.min(index(missing))];
         while self.size < size {
+            self.synced = false;
             let piece = zeros.len().min(index(size - self.size));
             self.file.write_at(&zeros[..piece], self.size)?;
             self.size += offset(piece);
         }
-        self.file.sync()?;
-        files.storage.sync_dir(&files.dir)
+        if !self.synced {
+            self.file.sync()?;
+            files.storage.sync_dir(&files.dir)?;
+            self.synced = true;
+        }
+        Ok(())
     }
 
     /// Puts the segment to use: from now on it has a header.

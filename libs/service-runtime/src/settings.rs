@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 #[error("settings: {0}")]
 pub struct SettingsError(#[from] config::ConfigError);
 
-/// Reads `file` (if given), then `LIANDONG_<KEY>` from the environment; nested keys with `__`.
+/// Reads `file` (if given), then `LIANDONG_NODE_<KEY>` from the environment; nested keys
+/// with `__`.
 ///
 /// `T` should be `#[serde(deny_unknown_fields)]`.
 ///
@@ -20,7 +21,7 @@ pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, SettingsError
     if let Some(file) = file {
         builder = builder.add_source(config::File::from(file).required(true));
     }
-    let environment = config::Environment::with_prefix("LIANDONG")
+    let environment = config::Environment::with_prefix("LIANDONG_NODE")
         .prefix_separator("_")
         .separator("__");
     Ok(builder.add_source(environment).build()?.try_deserialize()?)

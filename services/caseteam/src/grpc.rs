@@ -47,7 +47,8 @@ impl CaseTeamService for CaseTeamApi {
         let case = field("case_id", &request.case_id)?;
         let seat = messages::seat(request.seat)?;
         let in_directory = self.knows(seat.organization, seat.worker);
-        self.decide(case, call, TeamCommand::SeatMember { seat, in_directory }).await
+        self.decide(case, call, TeamCommand::SeatMember { seat, in_directory })
+            .await
     }
 
     async fn remove_member(
@@ -83,7 +84,15 @@ impl CaseTeamService for CaseTeamApi {
             note: self.note(case, &request.note).await?,
         };
         let in_directory = self.knows(order.owner, order.worker);
-        self.decide(case, call, TeamCommand::AddTask { order, in_directory }).await
+        self.decide(
+            case,
+            call,
+            TeamCommand::AddTask {
+                order,
+                in_directory,
+            },
+        )
+        .await
     }
 
     async fn complete_task(
@@ -122,7 +131,8 @@ impl CaseTeamService for CaseTeamApi {
         let case: CaseId = field("case_id", &request.case_id)?;
         self.gate.wait_for(&request.consistency_token).await?;
         let id = case.team_in(self.region);
-        let row = projection::team(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
+        let row =
+            projection::team(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
         let place = row.as_ref().map(|row| row.team.place(&actor));
         if !is_auditor(&actor) && place.is_none_or(|place| place == Place::Outsider) {
             return Err(not_shown());
@@ -152,8 +162,14 @@ impl CaseTeamService for CaseTeamApi {
         page.truncate(size);
         let last = page.last().filter(|_| more);
         let next_page_token = last.map_or_else(String::new, |(token, _)| token.clone());
-        let tasks = page.iter().map(|(_, task)| messages::owned_task(task)).collect();
-        Ok(Response::new(pb::ListTasksResponse { tasks, next_page_token }))
+        let tasks = page
+            .iter()
+            .map(|(_, task)| messages::owned_task(task))
+            .collect();
+        Ok(Response::new(pb::ListTasksResponse {
+            tasks,
+            next_page_token,
+        }))
     }
 }
 
@@ -167,7 +183,8 @@ impl CaseTeamApi {
     ) -> Result<Response<R>, Status> {
         call.case = Some(case.0);
         let id = case.team_in(self.region).0;
-        self.gate.answer(self.commands.handle::<CaseTeam>(id, command, &call).await)
+        self.gate
+            .answer(self.commands.handle::<CaseTeam>(id, command, &call).await)
     }
 
     /// Whether the directory knows the organization, and the worker (if one is meant) as working for it.
@@ -200,13 +217,21 @@ impl CaseTeamApi {
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
         };
-        let sealed = self.sealer.seal(&place, required(name, text, LONGEST_NOTE)?).await;
+        let sealed = self
+            .sealer
+            .seal(&place, required(name, text, LONGEST_NOTE)?)
+            .await;
         sealed.map_err(|error| match error {
             SealerError::Text(too_long) => violation(name, too_long.to_string(), "内容过长"),
             SealerError::NoKeys(cause) => {
                 tracing::warn!(%cause, "a text could not be sealed");
                 let en = "no key to seal the text with can be had now: send the same request later";
-                failure(Code::Unavailable, "NO_KEYS", en, "暂时无法取得加密密钥，请稍后用同一请求编号重试")
+                failure(
+                    Code::Unavailable,
+                    "NO_KEYS",
+                    en,
+                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
+                )
             }
         })
     }
@@ -218,5 +243,10 @@ fn is_auditor(actor: &Actor) -> bool {
 
 fn not_shown() -> Status {
     let en = "only members, people of the organization concerned and auditors may see this";
-    failure(Code::PermissionDenied, "NOT_PERMITTED", en, "仅团队成员、相关单位人员和审计员可以查看")
+    failure(
+        Code::PermissionDenied,
+        "NOT_PERMITTED",
+        en,
+        "仅团队成员、相关单位人员和审计员可以查看",
+    )
 }

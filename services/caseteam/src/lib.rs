@@ -9,12 +9,23 @@ use std::sync::Arc;
 use directory_view::DirectoryView;
 use domain::caseteam::CaseTeam;
 use eventsourcing::{Aggregate, CommandHandler, EventLog};
+use node::Hosting;
 use proto::caseteam::v1::case_team_service_server::CaseTeamServiceServer;
 use service_runtime::{Ports, Service, WithLog};
 use vault::Sealer;
 
 /// The service's word for itself; its log is `<region>.caseteam`.
 pub const CONTEXT: &str = CaseTeam::CONTEXT;
+
+/// How a node hosts it.
+pub const HOSTING: Hosting = Hosting {
+    name: CONTEXT,
+    writes: true,
+    assemble: |parts| {
+        let (log, directory) = (parts.log(), parts.directory.clone());
+        service(&parts.ports, log, directory, parts.sealer.clone())
+    },
+};
 
 /// The service of one region, on its log.
 pub fn service(

@@ -5,12 +5,8 @@ use std::sync::Arc;
 use directory_view::DirectoryView;
 use domain::caseteam::{CaseTeam, Formation, TeamCommand};
 use domain::ids::CaseId;
-use domain::referral::{
-    Acceptance, Assignment, AssignmentEvent, Custody, CustodyEvent,
-};
-use eventsourcing::{
-    Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
-};
+use domain::referral::{Acceptance, Assignment, AssignmentEvent, Custody, CustodyEvent};
+use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
 
 /// A team forms when a unit of the region accepts, learns when custody has come, and stands down when
 /// the custodian, wherever it is, has voided the acceptance.

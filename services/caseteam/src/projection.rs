@@ -57,12 +57,18 @@ impl Projection for TeamRows {
         })?;
         let id = TeamId(envelope.subject.id);
         let before: Option<TeamRow> = rows.get(TEAMS, id.to_string().as_bytes())?;
-        let mut team = before.as_ref().map_or_else(CaseTeam::default, |row| row.team.clone());
+        let mut team = before
+            .as_ref()
+            .map_or_else(CaseTeam::default, |row| row.team.clone());
         team.evolve(&happened);
 
         let old = before.map_or_else(BTreeMap::new, |row| open_tasks(id, &row));
         let version = envelope.version;
-        let row = TeamRow { case, version, team };
+        let row = TeamRow {
+            case,
+            version,
+            team,
+        };
         let new = open_tasks(id, &row);
         for key in old.keys().filter(|key| !new.contains_key(*key)) {
             rows.delete(TASKS, key.as_bytes());
@@ -77,16 +83,22 @@ impl Projection for TeamRows {
 
 /// What is to be done in a team; nothing once it stood down.
 fn open_tasks(team: TeamId, row: &TeamRow) -> BTreeMap<String, OwnedTask> {
-    let standing = row.team.team.iter().filter(|team| team.standing != Standing::StoodDown);
+    let standing = row
+        .team
+        .team
+        .iter()
+        .filter(|team| team.standing != Standing::StoodDown);
     let tasks = standing.flat_map(|team| team.tasks.values());
-    let open = tasks.filter(|task| task.status == TaskStatus::Open).map(|task| {
-        let order = &task.order;
-        // Due times lie after 1970, so that digits sort as time does.
-        let due_at = order.due_at.as_millisecond();
-        let key = format!("{}/{due_at:020}/{team}/{}", order.owner, order.task);
-        let (case, task) = (row.case, task.clone());
-        (key, OwnedTask { team, case, task })
-    });
+    let open = tasks
+        .filter(|task| task.status == TaskStatus::Open)
+        .map(|task| {
+            let order = &task.order;
+            // Due times lie after 1970, so that digits sort as time does.
+            let due_at = order.due_at.as_millisecond();
+            let key = format!("{}/{due_at:020}/{team}/{}", order.owner, order.task);
+            let (case, task) = (row.case, task.clone());
+            (key, OwnedTask { team, case, task })
+        });
     open.collect()
 }
 

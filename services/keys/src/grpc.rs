@@ -209,7 +209,8 @@ impl KeysApi {
         if audits || self.takes_part(case, actor)? {
             return Ok(());
         }
-        let en = "only people of organizations that take part in the case, and auditors, may see this";
+        let en =
+            "only people of organizations that take part in the case, and auditors, may see this";
         let zh = "仅参与该个案的单位人员和审计员可以查看";
         Err(failure(Code::PermissionDenied, "NOT_PERMITTED", en, zh))
     }

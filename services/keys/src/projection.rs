@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::{CaseId, GrantId, KeyId, OrganizationId};
-use domain::keys::{
-    GrantEvent, GrantTerms, KeyGrant, KeyReceipt, KeyStanding, ReceiptEvent,
-};
+use domain::keys::{GrantEvent, GrantTerms, KeyGrant, KeyReceipt, KeyStanding, ReceiptEvent};
 use domain::sealed::{Sealed, Text};
 use eventsourcing::{
     Aggregate, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Region, Rows,
@@ -178,8 +176,7 @@ pub(crate) fn takes_part(
     organization: OrganizationId,
 ) -> Result<bool, StoreError> {
     let key = format!("{case}/{organization}");
-    let places: Option<BTreeSet<String>> =
-        Rows::new(store.clone()).get(PARTS, key.as_bytes())?;
+    let places: Option<BTreeSet<String>> = Rows::new(store.clone()).get(PARTS, key.as_bytes())?;
     Ok(places.is_some_and(|places| !places.is_empty()))
 }
 

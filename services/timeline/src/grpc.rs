@@ -53,18 +53,34 @@ impl TimelineService for TimelineApi {
         }
         reading::sort(&mut events);
         let from = match after {
-            Some(last) => 1 + events
-                .iter()
-                .position(|event| event.envelope.id == last)
-                .ok_or_else(|| violation("page_token", "not a token of this list", "不是本列表的翻页标记"))?,
+            Some(last) => {
+                1 + events
+                    .iter()
+                    .position(|event| event.envelope.id == last)
+                    .ok_or_else(|| {
+                        violation(
+                            "page_token",
+                            "not a token of this list",
+                            "不是本列表的翻页标记",
+                        )
+                    })?
+            }
             None => 0,
         };
-        let page: Vec<&Recorded> =
-            events[from..].iter().take(page_size(request.page_size)?).collect();
+        let page: Vec<&Recorded> = events[from..]
+            .iter()
+            .take(page_size(request.page_size)?)
+            .collect();
         let more = from + page.len() < events.len();
-        let last = page.last().filter(|_| more).map(|event| event.envelope.id.to_string());
+        let last = page
+            .last()
+            .filter(|_| more)
+            .map(|event| event.envelope.id.to_string());
         Ok(Response::new(pb::GetTimelineResponse {
-            entries: page.into_iter().map(|event| convert::entry(event, &self.directory)).collect(),
+            entries: page
+                .into_iter()
+                .map(|event| convert::entry(event, &self.directory))
+                .collect(),
             next_page_token: last.unwrap_or_default(),
         }))
     }
@@ -86,7 +102,11 @@ impl TimelineService for TimelineApi {
                 .map_err(|error| gate.store_failed(&error))
         });
         let directory = self.directory.clone();
-        Ok(Response::new(watched.map(move |message| Ok(response(message?, &directory))).boxed()))
+        Ok(Response::new(
+            watched
+                .map(move |message| Ok(response(message?, &directory)))
+                .boxed(),
+        ))
     }
 
     async fn replay_case(
@@ -102,7 +122,10 @@ impl TimelineService for TimelineApi {
         if replayed.events == 0 {
             return Err(unknown_case());
         }
-        Ok(Response::new(convert::replayed(&replayed, as_of.min(self.clock.now()))))
+        Ok(Response::new(convert::replayed(
+            &replayed,
+            as_of.min(self.clock.now()),
+        )))
     }
 
     async fn list_cases(
@@ -117,7 +140,10 @@ impl TimelineService for TimelineApi {
         let listed = summary::list(&self.rows, after, size);
         let (cases, next) = listed.map_err(|error| self.gate.store_failed(&error))?;
         Ok(Response::new(pb::ListCasesResponse {
-            cases: cases.iter().map(|case| convert::summary(case, &self.directory)).collect(),
+            cases: cases
+                .iter()
+                .map(|case| convert::summary(case, &self.directory))
+                .collect(),
             next_page_token: next.map(|case| case.to_string()).unwrap_or_default(),
         }))
     }
@@ -150,7 +176,9 @@ impl TimelineService for TimelineApi {
             ));
         }
         let report = verify::read_log(&self.feed, &log, |_| {}).await;
-        Ok(Response::new(pb::VerifyLogResponse { log: Some(convert::verified_log(&report)) }))
+        Ok(Response::new(pb::VerifyLogResponse {
+            log: Some(convert::verified_log(&report)),
+        }))
     }
 }
 
@@ -161,13 +189,23 @@ fn moment(as_of: Option<&prost_types::Timestamp>) -> Result<Timestamp, Status> {
 
 fn response(message: Watched<Recorded>, directory: &DirectoryView) -> pb::WatchTimelineResponse {
     let (cursor, payload) = match message {
-        Watched::Item { cursor, item } => (cursor, Payload::Entry(convert::entry(&item, directory))),
+        Watched::Item { cursor, item } => {
+            (cursor, Payload::Entry(convert::entry(&item, directory)))
+        }
         Watched::CaughtUp { cursor } => (cursor, Payload::CaughtUp(true)),
         Watched::Heartbeat { cursor } => (cursor, Payload::Heartbeat(true)),
     };
-    pb::WatchTimelineResponse { cursor, payload: Some(payload) }
+    pb::WatchTimelineResponse {
+        cursor,
+        payload: Some(payload),
+    }
 }
 
 fn unknown_case() -> Status {
-    failure(Code::NotFound, "CASE_UNKNOWN", "no event of this case is known here", "此处没有该个案的任何记录")
+    failure(
+        Code::NotFound,
+        "CASE_UNKNOWN",
+        "no event of this case is known here",
+        "此处没有该个案的任何记录",
+    )
 }

@@ -16,15 +16,26 @@ use std::sync::Arc;
 
 use directory_view::DirectoryView;
 use eventsourcing::LogId;
+use node::Hosting;
 use proto::timeline::v1::timeline_service_server::TimelineServiceServer;
 use service_runtime::{Ports, Service};
 
 /// The contexts whose logs hold events of cases.
 const CONTEXTS: [&str; 5] = ["intake", "referral", "caseteam", "followup", "keys"];
 
+/// What a node needs to know to host it.
+pub const HOSTING: Hosting = Hosting {
+    name: "timeline",
+    writes: false,
+    assemble: |parts| service(&parts.ports, parts.directory.clone()),
+};
+
 /// The timeline of all regions in `ports`.
 pub fn service(ports: &Ports, directory: Arc<DirectoryView>) -> Service {
-    let logs: Vec<LogId> = CONTEXTS.iter().flat_map(|context| ports.logs(context)).collect();
+    let logs: Vec<LogId> = CONTEXTS
+        .iter()
+        .flat_map(|context| ports.logs(context))
+        .collect();
     let api = grpc::TimelineApi {
         gate: ports.gate.clone(),
         clock: ports.clock.clone(),

@@ -71,7 +71,9 @@ impl Projection for TimelineRows {
     }
 
     fn project(&self, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
-        let Some(case) = event.envelope.caseid else { return Ok(()) };
+        let Some(case) = event.envelope.caseid else {
+            return Ok(());
+        };
         let case = case.to_string();
         summary::take_in(event, rows)?;
         let row = EventRow {
@@ -84,7 +86,15 @@ impl Projection for TimelineRows {
             Some(cause) if rows.get::<()>(TOLD, cause.as_bytes())?.is_none() => {
                 let key = held_key(cause, event.envelope.id);
                 let since = event.envelope.recordedtime;
-                rows.put(HELD, key.as_bytes(), &HeldRow { since, case, event: row })?;
+                rows.put(
+                    HELD,
+                    key.as_bytes(),
+                    &HeldRow {
+                        since,
+                        case,
+                        event: row,
+                    },
+                )?;
             }
             _ => tell(event.envelope.id, &case, &row, rows)?,
         }
@@ -97,7 +107,10 @@ fn tell(id: Uuid, case: &str, row: &EventRow, rows: &mut Rows) -> Result<(), Sto
     let mut ready = vec![(id, case.to_owned(), row.clone())];
     while let Some((id, case, row)) = ready.pop() {
         let counter = rows.get::<Counter>(COUNTER, COUNTER_KEY)?;
-        let mut counter = counter.unwrap_or_else(|| Counter { store: Uuid::new_v4(), last: 0 });
+        let mut counter = counter.unwrap_or_else(|| Counter {
+            store: Uuid::new_v4(),
+            last: 0,
+        });
         counter.last += 1;
         let number = format!("{:016x}", counter.last);
         let key = format!("{case}/{number}");
@@ -131,7 +144,9 @@ fn held_key(cause: Uuid, effect: Uuid) -> String {
 }
 
 fn effect_in(key: &[u8]) -> Result<Uuid, StoreError> {
-    let effect = std::str::from_utf8(key).ok().and_then(|key| key.split_once('/'));
+    let effect = std::str::from_utf8(key)
+        .ok()
+        .and_then(|key| key.split_once('/'));
     effect
         .and_then(|(_, effect)| effect.parse().ok())
         .ok_or_else(|| StoreError("a waiting entry has no event id".to_owned()))
@@ -162,7 +177,9 @@ pub(crate) fn after(
     cursor: &str,
     limit: usize,
 ) -> Result<Vec<(String, Recorded)>, StoreError> {
-    let Some(counter) = store.get(COUNTER, COUNTER_KEY)? else { return Ok(Vec::new()) };
+    let Some(counter) = store.get(COUNTER, COUNTER_KEY)? else {
+        return Ok(Vec::new());
+    };
     let counter: Counter = read(&counter)?;
     let prefix = format!("{}-", counter.store);
     // A cursor of another store (its rows have been rebuilt since) begins again: at least once.
@@ -198,5 +215,6 @@ fn recorded(row: &EventRow) -> Result<Recorded, StoreError> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(value).map_err(|error| StoreError(format!("a row is unreadable: {error}")))
+    serde_json::from_slice(value)
+        .map_err(|error| StoreError(format!("a row is unreadable: {error}")))
 }

@@ -27,7 +27,10 @@ pub(crate) fn known_by(events: Vec<Recorded>, as_of: Timestamp) -> Vec<Recorded>
             break;
         }
     }
-    events.into_iter().filter(|event| !left_out.contains(&event.envelope.id)).collect()
+    events
+        .into_iter()
+        .filter(|event| !left_out.contains(&event.envelope.id))
+        .collect()
 }
 
 /// Sorts the events of a case as people read them.
@@ -57,7 +60,9 @@ fn place(
     let mut chain = Vec::new();
     let mut at = Some(id);
     while let Some(event) = at.filter(|event| !places.contains_key(event)) {
-        let Some((_, cause)) = by_id.get(&event) else { break };
+        let Some((_, cause)) = by_id.get(&event) else {
+            break;
+        };
         if chain.contains(&event) {
             break;
         }
@@ -90,7 +95,12 @@ mod tests {
             ..base
         };
         let body = Body::seal(&envelope).unwrap();
-        Recorded { position: Position(1), hash: Hash::of(b""), body, envelope }
+        Recorded {
+            position: Position(1),
+            hash: Hash::of(b""),
+            body,
+            envelope,
+        }
     }
 
     #[test]

@@ -59,7 +59,10 @@ pub(crate) async fn replay(
         });
         let report = report.await;
         if let Some(problem) = report.problem {
-            return Err(ReplayError::Unreadable { log: log.clone(), problem });
+            return Err(ReplayError::Unreadable {
+                log: log.clone(),
+                problem,
+            });
         }
     }
     folded(known_by(events, as_of))
@@ -86,7 +89,10 @@ fn folded(events: Vec<Recorded>) -> Result<Replayed, ReplayError> {
             state,
         });
     }
-    Ok(Replayed { aggregates, events: count })
+    Ok(Replayed {
+        aggregates,
+        events: count,
+    })
 }
 
 /// The state of one stream; `None` for what is no aggregate: the notes of policies.

@@ -35,11 +35,18 @@ pub(crate) struct Line {
 
 impl Line {
     fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { zh: zh.into(), en: en.into(), bookkeeping: false }
+        Self {
+            zh: zh.into(),
+            en: en.into(),
+            bookkeeping: false,
+        }
     }
 
     fn noted(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { bookkeeping: true, ..Self::new(zh, en) }
+        Self {
+            bookkeeping: true,
+            ..Self::new(zh, en)
+        }
     }
 }
 
@@ -97,7 +104,12 @@ fn of<A: Aggregate>(
 
 /// A rule of the system that did not act, or an event that an operator gave up on.
 fn of_policy(event: &Recorded) -> Line {
-    let text = |field: &str| event.envelope.data[field].as_str().unwrap_or_default().to_owned();
+    let text = |field: &str| {
+        event.envelope.data[field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (policy, reason) = (text("policy"), text("reason"));
     if event.envelope.event_type.ends_with(".PolicySkipped") {
         return Line::new(
@@ -113,7 +125,10 @@ fn of_policy(event: &Recorded) -> Line {
 
 fn unknown(event: &Recorded) -> Line {
     let event_type = &event.envelope.event_type;
-    Line::new(format!("未知事件 {event_type}"), format!("Unknown event {event_type}"))
+    Line::new(
+        format!("未知事件 {event_type}"),
+        format!("Unknown event {event_type}"),
+    )
 }
 
 /// `PsychologicalSupport` as "psychological support".
@@ -130,7 +145,9 @@ fn words(term: impl Term) -> String {
 
 /// `11-21 20:15`: the day and the minute in China.
 fn moment(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::fixed(CHINA)).strftime("%m-%d %H:%M").to_string()
+    at.to_zoned(TimeZone::fixed(CHINA))
+        .strftime("%m-%d %H:%M")
+        .to_string()
 }
 
 /// Terms in a row, in both languages; what stands for none of them is the caller's to say.

@@ -66,7 +66,9 @@ impl CaseRow {
 /// Takes one event of the case into its row.
 pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
     let envelope = &event.envelope;
-    let Some(case) = envelope.caseid.map(CaseId) else { return Ok(()) };
+    let Some(case) = envelope.caseid.map(CaseId) else {
+        return Ok(());
+    };
     let key = case.to_string();
     let row = rows.get::<CaseRow>(TABLE, key.as_bytes())?;
     let mut row = row.unwrap_or_else(|| CaseRow::begin(case, envelope.recordedtime));
@@ -78,7 +80,8 @@ pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), Projectio
     }
     match envelope.subject.kind.as_str() {
         Intake::KIND => match decode::<Intake>(envelope)? {
-            IntakeEvent::Triaged { assessment, .. } | IntakeEvent::Reassessed { assessment, .. } => {
+            IntakeEvent::Triaged { assessment, .. }
+            | IntakeEvent::Reassessed { assessment, .. } => {
                 row.assess(assessment.case_type, assessment.risk);
             }
             // Counts as the token until custody has made it.
@@ -86,7 +89,9 @@ pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), Projectio
             _ => {}
         },
         Custody::KIND => match decode::<Custody>(envelope)? {
-            CustodyEvent::CustodyOpened { custodian, epoch, .. } => row.entrust(custodian, epoch),
+            CustodyEvent::CustodyOpened {
+                custodian, epoch, ..
+            } => row.entrust(custodian, epoch),
             CustodyEvent::CustodyReleased { to, epoch, .. } => row.entrust(to, epoch),
             _ => {}
         },

@@ -33,7 +33,12 @@ pub(crate) async fn read_log(
     mut each: impl FnMut(Recorded),
 ) -> LogReport {
     let start = Checkpoint::start(log);
-    let mut report = LogReport { log: log.clone(), events: 0, head: start.hash, problem: None };
+    let mut report = LogReport {
+        log: log.clone(),
+        events: 0,
+        head: start.hash,
+        problem: None,
+    };
     let mut items = feed.follow(log, start);
     while let Some(item) = items.next().await {
         match item {

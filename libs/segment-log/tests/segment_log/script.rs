@@ -58,6 +58,10 @@ pub(crate) async fn run(disk: &Simulated) -> Ledger {
     for round in 0..GROUPS {
         let stream = |n: u128| u128::from(round) * 10 + n;
         let mut group = vec![append(LOG, 1_000, round, 1), append(LOG, stream(1), 0, 1)];
+        if round == 0 {
+            // Larger than a segment, and the first of all: the segment before it stays empty.
+            group.insert(0, append(LOG, 2_000, 0, 20));
+        }
         if round % 3 == 1 {
             group.push(append(LOG, stream(2), 0, 4));
         }
@@ -72,9 +76,17 @@ pub(crate) async fn run(disk: &Simulated) -> Ledger {
 }
 
 impl Ledger {
-    /// The events of everything sent, in order.
+    /// The events of everything that may be stored, in order: of a refused append nothing is.
     pub(crate) fn bodies(&self) -> Vec<Body> {
-        let writes = self.sent.iter().flat_map(|append| &append.writes);
+        let refused = |answer: &Result<Appended, AppendError>| {
+            matches!(
+                answer,
+                Err(AppendError::Full | AppendError::Conflict { .. })
+            )
+        };
+        let sent = self.sent.iter().zip(&self.answers);
+        let stored = sent.filter(|(_, answer)| !refused(answer));
+        let writes = stored.flat_map(|(append, _)| &append.writes);
         writes.flat_map(|write| write.events.clone()).collect()
     }
 

@@ -60,7 +60,10 @@ fn task_message(task: &Task) -> pb::Task {
         kind: enum_number::<pb::TaskKind>(order.kind.name()),
         has_note: order.note.is_some(),
         owner_organization_id: order.owner.to_string(),
-        owner_worker_id: order.worker.map(|worker| worker.to_string()).unwrap_or_default(),
+        owner_worker_id: order
+            .worker
+            .map(|worker| worker.to_string())
+            .unwrap_or_default(),
         due_at: Some(moment(order.due_at)),
         status: enum_number::<pb::TaskStatus>(task.status.name()),
     }
@@ -70,7 +73,10 @@ fn seat_message(seat: &Seat) -> pb::Seat {
     pb::Seat {
         role: enum_number::<pb::TeamRole>(seat.role.name()),
         organization_id: seat.organization.to_string(),
-        worker_id: seat.worker.map(|worker| worker.to_string()).unwrap_or_default(),
+        worker_id: seat
+            .worker
+            .map(|worker| worker.to_string())
+            .unwrap_or_default(),
     }
 }
 
@@ -102,7 +108,10 @@ mod tests {
     fn check<W: Word, T: Term + PartialEq + std::fmt::Debug + std::str::FromStr>() {
         for word in T::ALL.iter().copied() {
             let there = enum_number::<W>(word.name());
-            assert!(term::<W, T>("word", there).is_ok_and(|back| back == word), "{word:?}");
+            assert!(
+                term::<W, T>("word", there).is_ok_and(|back| back == word),
+                "{word:?}"
+            );
         }
     }
 

@@ -130,10 +130,6 @@ async fn open(root: &TempDir, clock: &Arc<VirtualClock>) -> System {
     System::start(settings, &[HOSTING]).await.unwrap()
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a message field of the contract is optional"
-)]
 pub(crate) fn name(zh: &str, en: &str) -> Option<pb::Name> {
     Some(pb::Name {
         zh: zh.to_owned(),

@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::fixture::{Carries, Fixture, field_at_fault, name, refusal};
 
+/// Makes a good request a bad one.
+type Spoil = fn(&mut pb::RegisterOrganizationRequest);
+
 fn denied(reason: &str) -> (Code, String) {
     (Code::PermissionDenied, reason.to_owned())
 }
@@ -18,7 +21,6 @@ async fn malformed_requests_name_the_field_at_fault() {
     let administrator = fixture.administrator();
     let mut shanghai = fixture.shanghai().await;
     let head = fixture.shanghai_head();
-    type Spoil = fn(&mut pb::RegisterOrganizationRequest);
     let spoilt: [(&str, Spoil); 10] = [
         ("meta", |request| request.meta = None),
         ("meta.request_id", |request| {
@@ -33,12 +35,12 @@ async fn malformed_requests_name_the_field_at_fault() {
         ("name", |request| request.name = None),
         ("name.en", |request| request.name = name("组织", "  ")),
         ("name.zh", |request| {
-            request.name = name(&"组".repeat(101), "Organization")
+            request.name = name(&"组".repeat(101), "Organization");
         }),
         ("level", |request| request.level = 99),
         ("kind", |request| request.kind = 0),
         ("parent_id", |request| {
-            request.parent_id = "sh-league".to_owned()
+            request.parent_id = "sh-league".to_owned();
         }),
     ];
     for (field, spoil) in spoilt {

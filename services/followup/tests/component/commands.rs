@@ -59,7 +59,7 @@ async fn a_visit_put_off_is_owed_later() {
 }
 
 #[tokio::test]
-async fn what_was_learned_is_stored_sealed_and_shown_nowhere() {
+async fn what_was_learned_is_stored_sealed() {
     let secret = "海边的灯塔";
     let bench = Bench::start().await;
     bench.formed(case(1)).await;

@@ -10,97 +10,43 @@ use tonic::{Code, Request};
 
 use crate::bench::{Bench, case, refusal};
 
+type Spoil = fn(&mut pb::RecordVisitRequest);
+
+/// A field, and what makes it unreadable.
+const SPOILT: [(&str, Spoil); 10] = [
+    ("meta", |report| report.meta = None),
+    ("meta.request_id", |report| {
+        report.meta = Some(CommandMeta::default());
+    }),
+    ("case_id", |report| report.case_id = "1".into()),
+    ("case_id", |report| {
+        report.case_id = format!("31-{}", case(1).0.uuid);
+    }),
+    ("visit_id", |report| report.visit_id.clear()),
+    ("report", |report| report.report = None),
+    ("result", |report| report.report = Some(Report::Result(99))),
+    ("rescheduled_to", |report| {
+        let (seconds, nanos) = (i64::MAX, 0);
+        let never = prost_types::Timestamp { seconds, nanos };
+        report.report = Some(Report::RescheduledTo(never));
+    }),
+    ("note", |report| report.note = "记".repeat(4001)),
+    ("request", |report| report.note = "x".repeat(256 * 1024)),
+];
+
 #[tokio::test]
 async fn what_is_malformed_is_refused_and_names_its_field() {
     let bench = Bench::start().await;
     bench.formed(case(1)).await;
     let good = bench.report(case(1)).await;
-    let with_id = |request_id: &str| CommandMeta {
-        request_id: request_id.to_owned(),
-        ..CommandMeta::default()
-    };
-    let never = prost_types::Timestamp {
-        seconds: i64::MAX,
-        nanos: 0,
-    };
-    let bad = [
-        (
-            "meta",
-            pb::RecordVisitRequest {
-                meta: None,
-                ..good.clone()
-            },
-        ),
-        (
-            "meta.request_id",
-            pb::RecordVisitRequest {
-                meta: Some(with_id("1")),
-                ..good.clone()
-            },
-        ),
-        (
-            "case_id",
-            pb::RecordVisitRequest {
-                case_id: "1".to_owned(),
-                ..good.clone()
-            },
-        ),
-        (
-            "case_id",
-            pb::RecordVisitRequest {
-                case_id: good.case_id.replace("310000", "31"),
-                ..good.clone()
-            },
-        ),
-        (
-            "visit_id",
-            pb::RecordVisitRequest {
-                visit_id: String::new(),
-                ..good.clone()
-            },
-        ),
-        (
-            "report",
-            pb::RecordVisitRequest {
-                report: None,
-                ..good.clone()
-            },
-        ),
-        (
-            "result",
-            pb::RecordVisitRequest {
-                report: Some(Report::Result(99)),
-                ..good.clone()
-            },
-        ),
-        (
-            "rescheduled_to",
-            pb::RecordVisitRequest {
-                report: Some(Report::RescheduledTo(never)),
-                ..good.clone()
-            },
-        ),
-        (
-            "note",
-            pb::RecordVisitRequest {
-                note: "记".repeat(4001),
-                ..good.clone()
-            },
-        ),
-        (
-            "request",
-            pb::RecordVisitRequest {
-                note: "x".repeat(256 * 1024),
-                ..good.clone()
-            },
-        ),
-    ];
     let worker = bench.caller("qd-worker", Role::Worker);
     let mut client = bench.client().await;
     let written = bench.recorded().await.len();
-    for (field, request) in bad {
+    for (field, spoil) in SPOILT {
+        let mut report = good.clone();
+        spoil(&mut report);
         let status = client
-            .record_visit(worker.request(request))
+            .record_visit(worker.request(report))
             .await
             .unwrap_err();
         assert_eq!(

@@ -9,9 +9,7 @@ use std::sync::Arc;
 
 use domain::ids::{CaseId, KeyId};
 use domain::keys::{Erasure, ErasureCommand, ErasureEvent, KeyReceipt, ReceiptEvent};
-use eventsourcing::{
-    Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
-};
+use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use vault::KeyStore;

@@ -4,24 +4,22 @@
 //! to that region, which passes them on to whoever may have them. A grant stands: a key that comes
 //! into use later follows by itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::{CaseId, KeyId};
 use domain::keys::{
-    DeliveredKey, Erasure, ErasureEvent, GrantCommand, GrantEvent, GrantTerms, KeyGrant,
-    KeyReceipt, PublishedKey, PublishedKeyEvent, Purpose, ReceiptEvent,
+    DeliveredKey, Erasure, ErasureEvent, GrantCommand, GrantEvent, KeyGrant, KeyReceipt,
+    PublishedKey, PublishedKeyEvent, ReceiptEvent,
 };
 use domain::referral::{Assignment, AssignmentEvent, Referral, ReferralEvent};
-use domain::sealed::SealedClass;
-use domain::values::{DisclosureBasis, Term};
 use eventsourcing::{
     Actor, Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
 };
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 use vault::{GrantPlace, KeyStore, KeyStoreError, PublicKey};
 
+use super::granting::{Claim, Granting};
 use super::store_failed;
 use crate::sealed_texts::{Protects, proven_keys};
 

@@ -170,4 +170,3 @@ impl Standing {
         owed.map(|(key, protects)| (*key, *protects)).collect()
     }
 }
-

@@ -7,9 +7,7 @@ use domain::ids::GrantId;
 use domain::keys::{
     DeliveredKey, GrantEvent, GrantTerms, KeyGrant, KeyReceipt, ReceiptCommand, ReceivedKey,
 };
-use eventsourcing::{
-    Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
-};
+use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
 use jiff::Timestamp;
 use vault::{GrantPlace, GrantedKey, KeyStore, KeyStoreError};
 

@@ -5,7 +5,7 @@ use domain::values::Term;
 use eventsourcing::{Actor, Recorded};
 use jiff::Timestamp;
 use proto::timeline::v1 as pb;
-use service_runtime::grpc::failure;
+use service_runtime::grpc::{failure, moment};
 use tonic::{Code, Status};
 
 use crate::reading::cause_of;
@@ -20,7 +20,10 @@ pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
     let envelope = &event.envelope;
     pb::Entry {
         event_id: envelope.id.to_string(),
-        case_id: envelope.caseid.map(|case| case.to_string()).unwrap_or_default(),
+        case_id: envelope
+            .caseid
+            .map(|case| case.to_string())
+            .unwrap_or_default(),
         event_type: envelope.event_type.clone(),
         region: envelope.region.to_string(),
         stream: envelope.subject.to_string(),
@@ -29,10 +32,12 @@ pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
         position: event.position.0,
         hash: event.hash.to_string(),
         order: envelope.order.to_string(),
-        occurred_at: Some(at(envelope.time)),
-        recorded_at: Some(at(envelope.recordedtime)),
+        occurred_at: Some(moment(envelope.time)),
+        recorded_at: Some(moment(envelope.recordedtime)),
         actor: Some(actor(&envelope.actor, &names)),
-        caused_by: cause_of(event).map(|cause| cause.to_string()).unwrap_or_default(),
+        caused_by: cause_of(event)
+            .map(|cause| cause.to_string())
+            .unwrap_or_default(),
         text_zh: text.zh,
         text_en: text.en,
         bookkeeping: text.bookkeeping,
@@ -41,36 +46,62 @@ pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
 
 pub(super) fn summary(case: &CaseRow, directory: &DirectoryView) -> pb::CaseSummary {
     let names = Names(directory);
-    let custodian = case.custodian.map(|unit| names.organization(unit.organization));
+    let custodian = case
+        .custodian
+        .map(|unit| names.organization(unit.organization));
     let last = case.last_event().map(|event| line(&event, &names));
     pb::CaseSummary {
         case_id: case.case.to_string(),
-        case_type_zh: case.case_type.map(|of| of.zh().to_owned()).unwrap_or_default(),
-        case_type: case.case_type.map(|of| of.name().to_owned()).unwrap_or_default(),
-        risk_zh: case.risk.map(|risk| risk.zh().to_owned()).unwrap_or_default(),
-        risk: case.risk.map(|risk| risk.name().to_owned()).unwrap_or_default(),
-        custodian: case.custodian.map(|unit| unit.organization.to_string()).unwrap_or_default(),
-        custodian_zh: custodian.as_ref().map(|name| name.zh.clone()).unwrap_or_default(),
+        case_type_zh: case
+            .case_type
+            .map(|of| of.zh().to_owned())
+            .unwrap_or_default(),
+        case_type: case
+            .case_type
+            .map(|of| of.name().to_owned())
+            .unwrap_or_default(),
+        risk_zh: case
+            .risk
+            .map(|risk| risk.zh().to_owned())
+            .unwrap_or_default(),
+        risk: case
+            .risk
+            .map(|risk| risk.name().to_owned())
+            .unwrap_or_default(),
+        custodian: case
+            .custodian
+            .map(|unit| unit.organization.to_string())
+            .unwrap_or_default(),
+        custodian_zh: custodian
+            .as_ref()
+            .map(|name| name.zh.clone())
+            .unwrap_or_default(),
         custodian_en: custodian.map(|name| name.en).unwrap_or_default(),
-        received_at: Some(at(case.received_at)),
-        updated_at: Some(at(case.updated_at)),
+        received_at: Some(moment(case.received_at)),
+        updated_at: Some(moment(case.updated_at)),
         entries: case.entries,
-        last_text_zh: last.as_ref().map(|line| line.zh.clone()).unwrap_or_default(),
+        last_text_zh: last
+            .as_ref()
+            .map(|line| line.zh.clone())
+            .unwrap_or_default(),
         last_text_en: last.map(|line| line.en).unwrap_or_default(),
     }
 }
 
 pub(super) fn replayed(replayed: &Replayed, as_of: Timestamp) -> pb::ReplayCaseResponse {
-    let aggregates = replayed.aggregates.iter().map(|aggregate| pb::AggregateState {
-        stream: aggregate.stream.to_string(),
-        log: aggregate.log.to_string(),
-        version: aggregate.version,
-        state_json: aggregate.state.to_string(),
-        last_event_type: aggregate.last_event_type.clone(),
-        last_recorded_at: Some(at(aggregate.last_recorded_at)),
-    });
+    let aggregates = replayed
+        .aggregates
+        .iter()
+        .map(|aggregate| pb::AggregateState {
+            stream: aggregate.stream.to_string(),
+            log: aggregate.log.to_string(),
+            version: aggregate.version,
+            state_json: aggregate.state.to_string(),
+            last_event_type: aggregate.last_event_type.clone(),
+            last_recorded_at: Some(moment(aggregate.last_recorded_at)),
+        });
     pb::ReplayCaseResponse {
-        as_of: Some(at(as_of)),
+        as_of: Some(moment(as_of)),
         aggregates: aggregates.collect(),
         events: replayed.events,
     }
@@ -116,21 +147,27 @@ pub(super) fn unreadable(error: &ReplayError) -> Status {
 
 fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
     match actor {
-        Actor::Person { person, organization, role } => {
+        Actor::Person {
+            person,
+            organization,
+            role,
+        } => {
             let name = organization.parse().ok().map(|id| names.organization(id));
             pb::Actor {
                 person: person.clone(),
                 organization: organization.clone(),
-                organization_zh: name.as_ref().map(|name| name.zh.clone()).unwrap_or_default(),
+                organization_zh: name
+                    .as_ref()
+                    .map(|name| name.zh.clone())
+                    .unwrap_or_default(),
                 organization_en: name.map(|name| name.en).unwrap_or_default(),
                 role: role.clone(),
                 rule: String::new(),
             }
         }
-        Actor::System { rule, .. } => pb::Actor { rule: rule.clone(), ..pb::Actor::default() },
+        Actor::System { rule, .. } => pb::Actor {
+            rule: rule.clone(),
+            ..pb::Actor::default()
+        },
     }
-}
-
-pub(super) fn at(moment: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: moment.as_second(), nanos: moment.subsec_nanosecond() }
 }

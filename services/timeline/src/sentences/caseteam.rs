@@ -30,7 +30,10 @@ pub(super) fn line(event: &TeamEvent, names: &Names<'_>) -> Line {
         }
         TeamEvent::LeadHandedOver(lead) => {
             let unit = names.unit(lead.lead);
-            Line::new(format!("改由{}主办", unit.zh), format!("{} leads the team now", unit.en))
+            Line::new(
+                format!("改由{}主办", unit.zh),
+                format!("{} leads the team now", unit.en),
+            )
         }
         TeamEvent::CustodyConfirmed { .. } => {
             Line::new("工作组已确认管护责任", "The team's custody is confirmed")
@@ -38,12 +41,16 @@ pub(super) fn line(event: &TeamEvent, names: &Names<'_>) -> Line {
         TeamEvent::VoidNoted { .. } => {
             Line::new("登记：该受理已作废", "Noted: that acceptance was voided")
         }
-        TeamEvent::TeamStoodDown { .. } => {
-            Line::new("受理作废，工作组解散", "The acceptance was voided: the team stood down")
-        }
+        TeamEvent::TeamStoodDown { .. } => Line::new(
+            "受理作废，工作组解散",
+            "The acceptance was voided: the team stood down",
+        ),
         TeamEvent::MemberSeated(seat) => {
             let unit = member(*seat, names);
-            Line::new(format!("{}加入工作组", unit.zh), format!("{} joined the team", unit.en))
+            Line::new(
+                format!("{}加入工作组", unit.zh),
+                format!("{} joined the team", unit.en),
+            )
         }
         TeamEvent::MemberRemoved { seat, reason, .. } => {
             let unit = member(*seat, names);

@@ -11,7 +11,11 @@ pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
             let unit = names.unit(charge.unit);
             Line::new(
                 format!("建立随访计划，由{}负责，风险{}", unit.zh, risk.zh()),
-                format!("Follow-up plan opened, owed by {}, risk {}", unit.en, words(*risk)),
+                format!(
+                    "Follow-up plan opened, owed by {}, risk {}",
+                    unit.en,
+                    words(*risk)
+                ),
             )
         }
         PlanEvent::VisitPlanned { kind, due_at, .. } => Line::new(

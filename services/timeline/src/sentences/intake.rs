@@ -14,10 +14,15 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
         }
         IntakeEvent::SubjectDescribed { subject } => Line::new(
             format!("补充当事人情况：{}", subject.age_band.zh()),
-            format!("More is known of the young person: {}", words(subject.age_band)),
+            format!(
+                "More is known of the young person: {}",
+                words(subject.age_band)
+            ),
         ),
         IntakeEvent::Triaged { assessment, .. } => assessed("研判", "Assessed", assessment),
-        IntakeEvent::Reassessed { from, assessment, .. } => {
+        IntakeEvent::Reassessed {
+            from, assessment, ..
+        } => {
             let line = assessed("重新研判", "Reassessed", assessment);
             Line::new(
                 format!("{}（原为{}）", line.zh, from.zh()),
@@ -30,7 +35,11 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
         ),
         IntakeEvent::EmergencyServiceTold { service, .. } => Line::new(
             format!("已同步通报 {}", service.zh()),
-            format!("{} ({}) was told in parallel", service.zh(), words(*service)),
+            format!(
+                "{} ({}) was told in parallel",
+                service.zh(),
+                words(*service)
+            ),
         ),
         IntakeEvent::SafetyMarked { mark, .. } => Line::new(
             format!("安全标记：{}", mark.zh()),
@@ -41,7 +50,12 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
             format!("Safety mark lifted: {}", words(*mark)),
         ),
         IntakeEvent::ConsentRecorded { entry } => Line::new(
-            format!("知情同意（{}）：{}{}", entry.purpose.zh(), entry.by.zh(), entry.state.zh()),
+            format!(
+                "知情同意（{}）：{}{}",
+                entry.purpose.zh(),
+                entry.by.zh(),
+                entry.state.zh()
+            ),
             format!(
                 "Consent for {}, {}: {}",
                 words(entry.purpose),
@@ -50,8 +64,16 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
             ),
         ),
         IntakeEvent::ConsentExpired { entry } => Line::new(
-            format!("{}的知情同意（{}）已失效", entry.by.zh(), entry.purpose.zh()),
-            format!("The consent of the {} for {} expired", words(entry.by), words(entry.purpose)),
+            format!(
+                "{}的知情同意（{}）已失效",
+                entry.by.zh(),
+                entry.purpose.zh()
+            ),
+            format!(
+                "The consent of the {} for {} expired",
+                words(entry.by),
+                words(entry.purpose)
+            ),
         ),
         IntakeEvent::LegalBasisRecorded { basis } => Line::new(
             format!("信息提供依据：{}", basis.basis.zh()),
@@ -59,24 +81,46 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
         ),
         IntakeEvent::CallbackPlanned { plan } => Line::new(
             format!("计划回拨，{} 至 {}", moment(plan.from), moment(plan.until)),
-            format!("Call-back planned, {} to {}", moment(plan.from), moment(plan.until)),
+            format!(
+                "Call-back planned, {} to {}",
+                moment(plan.from),
+                moment(plan.until)
+            ),
         ),
         IntakeEvent::CallbackPlanCancelled { because } => Line::new(
             format!("取消回拨：{}", because.zh()),
             format!("Call-back cancelled: {}", words(*because)),
         ),
-        IntakeEvent::CallbackAttempted { number, attempt, .. } => Line::new(
+        IntakeEvent::CallbackAttempted {
+            number, attempt, ..
+        } => Line::new(
             format!("第 {number} 次回拨：{}", attempt.outcome.zh()),
             format!("Call-back {number}: {}", words(attempt.outcome)),
         ),
         IntakeEvent::CallbacksExhausted { exhaustion, .. } => Line::new(
-            format!("回拨 {} 次均未接通，触发转介规则", exhaustion.failed_attempts),
-            format!("{} call-backs failed: the referral rule applies", exhaustion.failed_attempts),
+            format!(
+                "回拨 {} 次均未接通，触发转介规则",
+                exhaustion.failed_attempts
+            ),
+            format!(
+                "{} call-backs failed: the referral rule applies",
+                exhaustion.failed_attempts
+            ),
         ),
-        IntakeEvent::CaseOpened { custodian, case_type, risk, .. } => {
+        IntakeEvent::CaseOpened {
+            custodian,
+            case_type,
+            risk,
+            ..
+        } => {
             let unit = names.unit(*custodian);
             Line::new(
-                format!("开案：{}，风险{}，由{}管护", case_type.zh(), risk.zh(), unit.zh),
+                format!(
+                    "开案：{}，风险{}，由{}管护",
+                    case_type.zh(),
+                    risk.zh(),
+                    unit.zh
+                ),
                 format!(
                     "Case opened: {}, risk {}, in the custody of {}",
                     words(*case_type),
@@ -92,7 +136,10 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
         ),
         IntakeEvent::KeptHere { custodian, .. } => {
             let unit = names.unit(*custodian);
-            Line::new(format!("本地办理：{}", unit.zh), format!("Kept here, at {}", unit.en))
+            Line::new(
+                format!("本地办理：{}", unit.zh),
+                format!("Kept here, at {}", unit.en),
+            )
         }
         IntakeEvent::HandedOver { to, .. } => {
             let unit = names.unit(*to);
@@ -105,11 +152,17 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
 }
 
 fn contact_recorded(desk: &Line, contact: &Contact) -> Line {
-    let line_zh = contact.line.map(|line| format!("（{}）", line.zh())).unwrap_or_default();
-    let line_en = contact.line.map(|line| format!(" ({})", words(line))).unwrap_or_default();
+    let line_zh = contact
+        .line
+        .map(|line| format!("（{}）", line.zh()))
+        .unwrap_or_default();
+    let line_en = contact
+        .line
+        .map(|line| format!(" ({})", words(line)))
+        .unwrap_or_default();
     let (matter_zh, matter_en) = match &contact.matter {
         Matter::Concern { .. } => (String::new(), String::new()),
-        Matter::NonCase(kind) => (format!("，{}", kind.zh()), format!(": {}", words(*kind))),
+        Matter::NoCase { kind, .. } => (format!("，{}", kind.zh()), format!(": {}", words(*kind))),
     };
     Line::new(
         format!(
@@ -158,8 +211,14 @@ fn assessed(zh: &str, en: &str, assessment: &Assessment) -> Line {
 
 fn proposed(to: &Line, because: &ProposalCause) -> Line {
     match because {
-        ProposalCause::CallbacksExhausted { failed_attempts, rules_version } => Line::new(
-            format!("规则（{rules_version}）建议转介至{}：{failed_attempts} 次回拨未接通", to.zh),
+        ProposalCause::CallbacksExhausted {
+            failed_attempts,
+            rules_version,
+        } => Line::new(
+            format!(
+                "规则（{rules_version}）建议转介至{}：{failed_attempts} 次回拨未接通",
+                to.zh
+            ),
             format!(
                 "The rule ({rules_version}) proposes a referral to {}: {failed_attempts} failed call-backs",
                 to.en

@@ -53,11 +53,26 @@ pub(super) fn of_published_key(event: &PublishedKeyEvent, names: &Names<'_>) -> 
 
 pub(super) fn of_access(event: &TextAccessEvent, names: &Names<'_>) -> Line {
     match event {
-        TextAccessEvent::TextOpened { class, organization, purpose, .. } => {
+        TextAccessEvent::TextOpened {
+            class,
+            organization,
+            purpose,
+            ..
+        } => {
             let who = names.organization(*organization);
             Line::new(
-                format!("{}工作人员查阅{}，用途：{}", who.zh, class.zh(), purpose.zh()),
-                format!("Staff of {} opened a {}, for {}", who.en, words(*class), words(*purpose)),
+                format!(
+                    "{}工作人员查阅{}，用途：{}",
+                    who.zh,
+                    class.zh(),
+                    purpose.zh()
+                ),
+                format!(
+                    "Staff of {} opened a {}, for {}",
+                    who.en,
+                    words(*class),
+                    words(*purpose)
+                ),
             )
         }
     }

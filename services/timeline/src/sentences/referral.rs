@@ -1,10 +1,10 @@
 //! Sentences of the hop, at its sender and at its receiver, and of custody.
 
+use domain::referral::terms::CancellationReason;
 use domain::referral::{
     AssignmentEvent, CustodyEvent, Dispatch, Draft, HopKind, ReceiverMove, ReferralEvent, Ruling,
     SenderMove,
 };
-use domain::referral::terms::CancellationReason;
 use domain::values::Term;
 
 use super::{Line, Names, moment, words};
@@ -14,11 +14,15 @@ pub(super) fn of_referral(event: &ReferralEvent, names: &Names<'_>) -> Line {
         ReferralEvent::Drafted(draft) => drafted(draft, names),
         ReferralEvent::Submitted { submission, .. } => Line::new(
             format!("转介提交审核，依据：{}", submission.basis.zh()),
-            format!("Referral submitted for approval, on the basis: {}", words(submission.basis)),
+            format!(
+                "Referral submitted for approval, on the basis: {}",
+                words(submission.basis)
+            ),
         ),
-        ReferralEvent::SubmissionRefused { .. } => {
-            Line::new("督导审核不通过，退回修改", "The supervisor refused the submission")
-        }
+        ReferralEvent::SubmissionRefused { .. } => Line::new(
+            "督导审核不通过，退回修改",
+            "The supervisor refused the submission",
+        ),
         ReferralEvent::Dispatched(dispatch) => dispatched(dispatch, names),
         ReferralEvent::Cancelled { to, reason, .. } => cancelled(&names.unit(*to), reason),
         ReferralEvent::CancellationRequested { to, .. } => {
@@ -75,20 +79,33 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
             )
         }
         AssignmentEvent::Received { .. } => Line::new("签收转介", "The referral was received"),
-        AssignmentEvent::InformationRequested { paused_until: Some(until), .. } => Line::new(
+        AssignmentEvent::InformationRequested {
+            paused_until: Some(until),
+            ..
+        } => Line::new(
             format!("要求补充信息，计时暂停至 {}", moment(*until)),
-            format!("More information asked for; the clock stands still until {}", moment(*until)),
+            format!(
+                "More information asked for; the clock stands still until {}",
+                moment(*until)
+            ),
         ),
-        AssignmentEvent::InformationRequested { paused_until: None, .. } => {
-            Line::new("要求补充信息，计时不停", "More information asked for; the clock runs on")
-        }
+        AssignmentEvent::InformationRequested {
+            paused_until: None, ..
+        } => Line::new(
+            "要求补充信息，计时不停",
+            "More information asked for; the clock runs on",
+        ),
         AssignmentEvent::InformationArrived { answer_due_at, .. } => Line::new(
             format!("补充信息已收到，应于 {} 前答复", moment(*answer_due_at)),
-            format!("The information arrived; an answer is due by {}", moment(*answer_due_at)),
+            format!(
+                "The information arrived; an answer is due by {}",
+                moment(*answer_due_at)
+            ),
         ),
-        AssignmentEvent::PauseEnded { .. } => {
-            Line::new("等待结束，恢复计时", "The wait is over: the clock runs again")
-        }
+        AssignmentEvent::PauseEnded { .. } => Line::new(
+            "等待结束，恢复计时",
+            "The wait is over: the clock runs again",
+        ),
         AssignmentEvent::Accepted(acceptance) => {
             let unit = names.unit(acceptance.unit);
             Line::new(
@@ -101,10 +118,21 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
         }
         AssignmentEvent::ReferredOnward { to, .. } => {
             let to = names.unit(*to);
-            Line::new(format!("改派至{}", to.zh), format!("Referred onward to {}", to.en))
+            Line::new(
+                format!("改派至{}", to.zh),
+                format!("Referred onward to {}", to.en),
+            )
         }
-        AssignmentEvent::ReturnProposed { code, decision_due_at, .. } => Line::new(
-            format!("申请退单：{}，应于 {} 前裁定", code.zh(), moment(*decision_due_at)),
+        AssignmentEvent::ReturnProposed {
+            code,
+            decision_due_at,
+            ..
+        } => Line::new(
+            format!(
+                "申请退单：{}，应于 {} 前裁定",
+                code.zh(),
+                moment(*decision_due_at)
+            ),
             format!(
                 "Return proposed: {}; a decision is due by {}",
                 words(*code),
@@ -119,9 +147,10 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
         }
         AssignmentEvent::WorkStarted { .. } => Line::new("开始办理", "Work on the case has begun"),
         AssignmentEvent::SenderMoveNoted { moved, .. } => sender_move(*moved),
-        AssignmentEvent::CustodyConfirmed { .. } => {
-            Line::noted("登记：管护责任已移交本单位", "Noted: custody comes to this unit")
-        }
+        AssignmentEvent::CustodyConfirmed { .. } => Line::noted(
+            "登记：管护责任已移交本单位",
+            "Noted: custody comes to this unit",
+        ),
         AssignmentEvent::AcceptanceLapsed { because, .. } => Line::new(
             format!("受理失效：{}", because.zh()),
             format!("The acceptance lapsed: {}", words(*because)),
@@ -138,9 +167,10 @@ pub(super) fn of_custody(event: &CustodyEvent, names: &Names<'_>) -> Line {
                 format!("{} has custody of the case", unit.en),
             )
         }
-        CustodyEvent::AcceptanceNoted(_) => {
-            Line::noted("登记受理，待管护责任到达后裁定", "An acceptance waits for custody to arrive")
-        }
+        CustodyEvent::AcceptanceNoted(_) => Line::noted(
+            "登记受理，待管护责任到达后裁定",
+            "An acceptance waits for custody to arrive",
+        ),
         CustodyEvent::CustodyReleased { from, to, .. } => {
             let (from, to) = (names.unit(*from), names.unit(*to));
             Line::new(
@@ -148,7 +178,9 @@ pub(super) fn of_custody(event: &CustodyEvent, names: &Names<'_>) -> Line {
                 format!("{} released custody to {}", from.en, to.en),
             )
         }
-        CustodyEvent::CustodyTaken { custodian, from, .. } => {
+        CustodyEvent::CustodyTaken {
+            custodian, from, ..
+        } => {
             let (unit, from) = (names.unit(*custodian), names.unit(*from));
             Line::new(
                 format!("{}从{}接过管护责任", unit.zh, from.zh),
@@ -162,12 +194,17 @@ pub(super) fn of_custody(event: &CustodyEvent, names: &Names<'_>) -> Line {
             let unit = names.unit(*unit);
             Line::new(
                 format!("{}的受理作废：{}", unit.zh, because.zh()),
-                format!("The acceptance by {} was voided: {}", unit.en, words(*because)),
+                format!(
+                    "The acceptance by {} was voided: {}",
+                    unit.en,
+                    words(*because)
+                ),
             )
         }
-        CustodyEvent::TenureLapsed { .. } => {
-            Line::noted("登记：所等待的管护责任不会到达", "Noted: that custody will not arrive")
-        }
+        CustodyEvent::TenureLapsed { .. } => Line::noted(
+            "登记：所等待的管护责任不会到达",
+            "Noted: that custody will not arrive",
+        ),
     }
 }
 
@@ -186,7 +223,10 @@ fn drafted(draft: &Draft, names: &Names<'_>) -> Line {
 }
 
 fn dispatched(dispatch: &Dispatch, names: &Names<'_>) -> Line {
-    let (from, to) = (names.unit(dispatch.terms.from), names.unit(dispatch.terms.to));
+    let (from, to) = (
+        names.unit(dispatch.terms.from),
+        names.unit(dispatch.terms.to),
+    );
     let due = moment(dispatch.answer_due_at);
     Line::new(
         format!(
@@ -212,7 +252,11 @@ fn cancelled(to: &Line, reason: &CancellationReason) -> Line {
         ),
         CancellationReason::Withdrawn(because) => Line::new(
             format!("系统收回向{}的转介：{}", to.zh, because.zh()),
-            format!("The referral to {} was withdrawn: {}", to.en, words(*because)),
+            format!(
+                "The referral to {} was withdrawn: {}",
+                to.en,
+                words(*because)
+            ),
         ),
     }
 }
@@ -223,9 +267,10 @@ fn receiver_move(moved: ReceiverMove) -> Line {
         ReceiverMove::InformationRequested { .. } => {
             ("承办方要求补充信息", "the receiver asks for information")
         }
-        ReceiverMove::InformationArrived { .. } => {
-            ("承办方已收到补充信息", "the information reached the receiver")
-        }
+        ReceiverMove::InformationArrived { .. } => (
+            "承办方已收到补充信息",
+            "the information reached the receiver",
+        ),
         ReceiverMove::PauseEnded => ("承办方恢复计时", "the receiver's clock runs again"),
         ReceiverMove::Accepted => ("承办方已受理", "the receiver accepted"),
         ReceiverMove::WorkStarted => ("承办方已开始办理", "the receiver began to work"),
@@ -240,7 +285,10 @@ fn receiver_move(moved: ReceiverMove) -> Line {
             ("承办方不同意撤销", "the receiver declined the cancellation")
         }
     };
-    Line::noted(format!("转出方获知：{zh}"), format!("The sender knows: {en}"))
+    Line::noted(
+        format!("转出方获知：{zh}"),
+        format!("The sender knows: {en}"),
+    )
 }
 
 fn sender_move(moved: SenderMove) -> Line {
@@ -255,7 +303,10 @@ fn sender_move(moved: SenderMove) -> Line {
         SenderMove::ReturnUpheld => ("同意退单", "the return was upheld"),
         SenderMove::Expired => ("已超时提级", "it expired and was escalated"),
     };
-    Line::noted(format!("承办方获知：{zh}"), format!("The receiver knows: {en}"))
+    Line::noted(
+        format!("承办方获知：{zh}"),
+        format!("The receiver knows: {en}"),
+    )
 }
 
 fn ruling_noted(ruling: Ruling) -> Line {
@@ -266,7 +317,10 @@ fn ruling_noted(ruling: Ruling) -> Line {
         ),
         Ruling::Voided(because) => Line::noted(
             format!("转出方获知：受理作废（{}）", because.zh()),
-            format!("The sender knows: the acceptance was voided ({})", words(because)),
+            format!(
+                "The sender knows: the acceptance was voided ({})",
+                words(because)
+            ),
         ),
     }
 }

@@ -1,0 +1,116 @@
+//! On what a hop may tell another region about a young person, and who must look at it first.
+
+use eventsourcing::RejectionKind;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::WorkerId;
+use crate::intake::AgeBand;
+use crate::sealed::{Sealed, Text};
+use crate::values::{DisclosureBasis, RiskLevel};
+
+/// Why the hop may be sent, as its submitter says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submission {
+    pub basis: DisclosureBasis,
+    /// Every basis but consent needs one.
+    pub basis_reason: Option<Sealed<Text>>,
+    /// Decides whose consent counts.
+    pub age_band: AgeBand,
+    /// The guardian may be the one who does harm: neither asked nor told.
+    pub guardian_suspected: bool,
+}
+
+/// Why a basis does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BasisRejection {
+    #[error("every basis but consent needs a reason")]
+    ReasonMissing,
+    /// An unknown age counts as under 14 (Personal Information Protection Law, article 31).
+    #[error(
+        "only from 14 on does the young person's own consent count; an unknown age is under 14"
+    )]
+    TooYoungToConsent,
+    #[error("from 14 on the young person consents, not the guardian")]
+    OldEnoughToConsent,
+    #[error("a guardian who is suspected can neither be asked nor consent")]
+    GuardianSuspected,
+    #[error("a second person must dispatch what somebody submitted")]
+    SecondPerson,
+}
+
+impl BasisRejection {
+    pub(super) fn kind(self) -> RejectionKind {
+        match self {
+            Self::SecondPerson => RejectionKind::Forbidden,
+            _ => RejectionKind::Invalid,
+        }
+    }
+
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::ReasonMissing => "BASIS_REASON_MISSING",
+            Self::TooYoungToConsent => "TOO_YOUNG_TO_CONSENT",
+            Self::OldEnoughToConsent => "OLD_ENOUGH_TO_CONSENT",
+            Self::GuardianSuspected => "GUARDIAN_SUSPECTED",
+            Self::SecondPerson => "SECOND_PERSON_NEEDED",
+        }
+    }
+
+    pub(super) fn zh(self) -> &'static str {
+        match self {
+            Self::ReasonMissing => "除同意外，其他披露依据均须说明理由",
+            Self::TooYoungToConsent => "年满十四周岁方可由本人同意；年龄不详的，按不满十四周岁对待",
+            Self::OldEnoughToConsent => "年满十四周岁的，应由本人同意，而非监护人",
+            Self::GuardianSuspected => "监护人涉嫌侵害的，不得征询其意见，其同意无效",
+            Self::SecondPerson => "提交人不得自行派单，须由另一人审核",
+        }
+    }
+
+    pub(super) fn field(self) -> Option<&'static str> {
+        match self {
+            Self::ReasonMissing => Some("basis_reason"),
+            Self::TooYoungToConsent | Self::OldEnoughToConsent | Self::GuardianSuspected => {
+                Some("basis")
+            }
+            Self::SecondPerson => None,
+        }
+    }
+}
+
+impl Submission {
+    /// Whether the basis holds on what the submitter says.
+    pub(super) fn check(&self) -> Result<(), BasisRejection> {
+        let under_fourteen = self.age_band.counts_as_under_fourteen();
+        match self.basis {
+            DisclosureBasis::ConsentSelf if under_fourteen => {
+                Err(BasisRejection::TooYoungToConsent)
+            }
+            DisclosureBasis::ConsentGuardian if self.guardian_suspected => {
+                Err(BasisRejection::GuardianSuspected)
+            }
+            DisclosureBasis::ConsentGuardian if !under_fourteen => {
+                Err(BasisRejection::OldEnoughToConsent)
+            }
+            DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian => Ok(()),
+            _ if self.basis_reason.is_none() => Err(BasisRejection::ReasonMissing),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `approver` may dispatch what `submitter` submitted.
+    ///
+    /// Always a second person; except that with a life in danger now a supervisor who is alone on
+    /// duty does not wait for one. The record shows that there was none.
+    pub(super) fn check_approver(
+        &self,
+        risk: RiskLevel,
+        submitter: WorkerId,
+        approver: WorkerId,
+    ) -> Result<(), BasisRejection> {
+        let alone = risk == RiskLevel::Immediate && self.basis == DisclosureBasis::Emergency;
+        if submitter == approver && !alone {
+            return Err(BasisRejection::SecondPerson);
+        }
+        Ok(())
+    }
+}

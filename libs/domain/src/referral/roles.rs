@@ -1,0 +1,70 @@
+//! Which places in a hop an actor holds: the organization's place times the directory role.
+
+use eventsourcing::Actor;
+
+use super::terms::Terms;
+use super::words::HopRole;
+use crate::acting::Acting;
+use crate::ids::OrganizationId;
+use crate::values::{Party, Role};
+
+/// The places that `actor` holds in a hop; none if it is no concern of theirs.
+pub fn hop_roles(actor: &Actor, terms: &Terms) -> Vec<HopRole> {
+    roles(actor, |organization| Places {
+        sender: organization == terms.from.organization,
+        receiver: organization == terms.to.organization,
+        relay: organization != terms.from.organization && is(terms.relay, organization),
+    })
+}
+
+/// The places that `actor` could hold in some hop: what a missing hop may be answered by.
+pub fn possible_roles(actor: &Actor) -> Vec<HopRole> {
+    roles(actor, |_| Places {
+        sender: true,
+        receiver: true,
+        relay: true,
+    })
+}
+
+struct Places {
+    sender: bool,
+    receiver: bool,
+    relay: bool,
+}
+
+fn is(party: Option<Party>, organization: OrganizationId) -> bool {
+    party.is_some_and(|party| party.organization == organization)
+}
+
+fn roles(actor: &Actor, places_of: impl FnOnce(OrganizationId) -> Places) -> Vec<HopRole> {
+    if matches!(actor, Actor::System { .. }) {
+        return vec![HopRole::System];
+    }
+    let Some(Acting {
+        organization, role, ..
+    }) = Acting::of(actor)
+    else {
+        return Vec::new();
+    };
+    let at = places_of(organization);
+    let staff = matches!(role, Role::Worker | Role::Supervisor | Role::Authorised);
+    let leads = matches!(role, Role::Supervisor | Role::Authorised);
+    [
+        (HopRole::SenderWorker, at.sender && staff),
+        (
+            HopRole::SenderSupervisor,
+            at.sender && role == Role::Supervisor,
+        ),
+        (HopRole::Relay, at.relay && leads),
+        (HopRole::ReceiverWorker, at.receiver && staff),
+        (
+            HopRole::ReceiverAuthorised,
+            at.receiver && role == Role::Authorised,
+        ),
+        // A visit by the handling unit itself proves nothing.
+        (HopRole::Visitor, !at.receiver && role == Role::Visitor),
+    ]
+    .into_iter()
+    .filter_map(|(role, held)| held.then_some(role))
+    .collect()
+}

@@ -1,0 +1,359 @@
+//! A hop at its sender, told in examples.
+
+use eventsourcing::Version;
+use eventsourcing::testing::given;
+
+use super::*;
+use crate::intake::AgeBand;
+use crate::referral::basis::BasisRejection;
+use crate::referral::reactions::escalation_of;
+use crate::referral::samples::*;
+use crate::referral::words::HopState;
+use crate::values::{DisclosureBasis, RiskLevel, Role};
+
+fn reached(state: HopState) -> Vec<ReferralEvent> {
+    at_sender(&path(state))
+}
+
+fn submission(basis: DisclosureBasis, age_band: AgeBand) -> Submission {
+    Submission {
+        basis,
+        age_band,
+        ..emergency()
+    }
+}
+
+fn send() -> ReferralCommand {
+    ReferralCommand::Dispatch {
+        tenure: Some(opened()),
+        escalate_to: Some(unit(CENTRAL)),
+        rules: rules(),
+    }
+}
+
+fn noted(moved: ReceiverMove, version: u64) -> ReferralEvent {
+    ReferralEvent::ReceiverMoveNoted {
+        hop: hop(1),
+        moved,
+        version: Version(version),
+        withdraw: None,
+    }
+}
+
+#[test]
+fn a_worker_drafts_submits_and_a_supervisor_dispatches() {
+    let worker_of_shanghai = acting(SHANGHAI, Role::Worker);
+    given::<Referral>([])
+        .by(worker_of_shanghai.clone())
+        .when(ReferralCommand::Draft(Box::new(draft())))
+        .then([ReferralEvent::Drafted(Box::new(draft()))]);
+    given::<Referral>(reached(HopState::Draft))
+        .by(worker_of_shanghai)
+        .when(ReferralCommand::Submit(emergency()))
+        .then([ReferralEvent::Submitted {
+            hop: hop(1),
+            by: worker(SHANGHAI, Role::Worker as u128),
+            submission: emergency(),
+        }]);
+    given::<Referral>(reached(HopState::Submitted))
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .at(at(0))
+        .when(send())
+        .then([ReferralEvent::Dispatched(Box::new(dispatch()))]);
+}
+
+#[test]
+fn a_refused_submission_is_a_draft_again_and_can_be_submitted_again() {
+    let refused = given::<Referral>(reached(HopState::Submitted))
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .when(ReferralCommand::RefuseSubmission { reason: words() })
+        .state();
+    assert_eq!(refused.view().state(), Some(HopState::Draft));
+    assert_eq!(refused.terms(), Some(&terms()));
+}
+
+#[test]
+fn nobody_dispatches_what_they_submitted_themselves() {
+    let mut history = reached(HopState::Submitted);
+    let supervisor = worker(SHANGHAI, Role::Supervisor as u128);
+    if let ReferralEvent::Submitted { by, .. } = &mut history[1] {
+        *by = supervisor;
+    }
+    given::<Referral>(history)
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .when(send())
+        .then_rejected(BasisRejection::SecondPerson.into());
+}
+
+#[test]
+fn with_a_life_in_danger_now_a_supervisor_alone_on_duty_dispatches() {
+    let mut urgent = draft();
+    urgent.terms.risk = RiskLevel::Immediate;
+    let by = worker(SHANGHAI, Role::Supervisor as u128);
+    let history = |submission| {
+        let urgent = Box::new(urgent.clone());
+        [
+            ReferralEvent::Drafted(urgent),
+            ReferralEvent::Submitted {
+                hop: hop(1),
+                by,
+                submission,
+            },
+        ]
+    };
+    let supervisor = acting(SHANGHAI, Role::Supervisor);
+    let sent = given::<Referral>(history(emergency()))
+        .by(supervisor.clone())
+        .at(at(0))
+        .when(send())
+        .state();
+    assert_eq!(sent.view().due_at(), Some(at(30)));
+    let report = submission(DisclosureBasis::MandatoryReport, AgeBand::Unknown);
+    given::<Referral>(history(report))
+        .by(supervisor)
+        .when(send())
+        .then_rejected(BasisRejection::SecondPerson.into());
+}
+
+#[test]
+fn each_basis_holds_only_for_those_it_is_meant_for() {
+    let check = |submission: &Submission| {
+        let command = ReferralCommand::Submit(submission.clone());
+        let on = Occasion {
+            actor: acting(SHANGHAI, Role::Worker),
+            now: at(0),
+            occurred_at: at(0),
+        };
+        let draft = given::<Referral>(reached(HopState::Draft)).state();
+        draft.decide(&command, &on).map(drop)
+    };
+    let own = |age| submission(DisclosureBasis::ConsentSelf, age);
+    let guardian = |age| submission(DisclosureBasis::ConsentGuardian, age);
+    let too_young = Err(BasisRejection::TooYoungToConsent.into());
+    assert_eq!(check(&own(AgeBand::FourteenToSeventeen)), Ok(()));
+    assert_eq!(check(&own(AgeBand::UnderFourteen)), too_young);
+    assert_eq!(check(&own(AgeBand::Unknown)), too_young);
+    assert_eq!(check(&guardian(AgeBand::UnderFourteen)), Ok(()));
+    let old_enough = Err(BasisRejection::OldEnoughToConsent.into());
+    assert_eq!(check(&guardian(AgeBand::FourteenToSeventeen)), old_enough);
+    let suspected = Submission {
+        guardian_suspected: true,
+        ..guardian(AgeBand::UnderFourteen)
+    };
+    let no = Err(BasisRejection::GuardianSuspected.into());
+    assert_eq!(check(&suspected), no);
+}
+
+#[test]
+fn every_basis_but_consent_needs_a_reason() {
+    use crate::values::Term;
+    for basis in DisclosureBasis::ALL {
+        let unexplained = Submission {
+            basis_reason: None,
+            ..submission(*basis, AgeBand::UnderFourteen)
+        };
+        let consent = matches!(
+            basis,
+            DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian
+        );
+        let missing = Err(BasisRejection::ReasonMissing);
+        assert_eq!(unexplained.check() == missing, !consent, "{basis:?}");
+    }
+}
+
+#[test]
+fn who_does_not_hold_the_custody_cannot_hand_it_over() {
+    let elsewhere = Tenure {
+        custodian: unit(NANJING),
+        by_hop: None,
+    };
+    for tenure in [None, Some(elsewhere)] {
+        given::<Referral>(reached(HopState::Submitted))
+            .by(acting(SHANGHAI, Role::Supervisor))
+            .when(ReferralCommand::Dispatch {
+                tenure,
+                escalate_to: None,
+                rules: rules(),
+            })
+            .then_rejected(ReferralRejection::NotCustodian);
+    }
+}
+
+#[test]
+fn a_sender_cancels_alone_until_the_hop_is_received_and_asks_afterwards() {
+    let by = acting(SHANGHAI, Role::Worker);
+    let cancel = ReferralCommand::Cancel {
+        reason: words(),
+        custody_told: true,
+    };
+    given::<Referral>(reached(HopState::Dispatched))
+        .by(by.clone())
+        .when(cancel)
+        .then([ReferralEvent::Cancelled {
+            hop: hop(1),
+            to: unit(CENTRAL),
+            reason: CancellationReason::Stated(words()),
+            tenure: Some(opened()),
+            custody_told: true,
+        }]);
+    let asked = given::<Referral>(reached(HopState::Received))
+        .by(by)
+        .when(ReferralCommand::RequestCancellation { reason: words() })
+        .state();
+    assert_eq!(asked.view().state(), Some(HopState::CancellationRequested));
+}
+
+#[test]
+fn a_declined_cancellation_leads_back_to_the_former_state_and_may_be_asked_for_again() {
+    let declined = noted(ReceiverMove::CancellationDeclined, 9);
+    let mut history = at_sender(
+        &[
+            path(HopState::InProgress),
+            vec![Move::S(SenderMove::CancellationRequested)],
+        ]
+        .concat(),
+    );
+    history.push(declined);
+    let again = given::<Referral>(history)
+        .by(acting(SHANGHAI, Role::Worker))
+        .when(ReferralCommand::RequestCancellation { reason: words() });
+    assert_eq!(
+        again.state().view().state(),
+        Some(HopState::CancellationRequested)
+    );
+}
+
+#[test]
+fn a_hop_expires_at_its_due_time_and_not_before() {
+    let escalated = escalation_of(hop(1));
+    let expire = || ReferralCommand::Expire {
+        escalated: Some(escalated),
+    };
+    given::<Referral>(reached(HopState::Received))
+        .by(system())
+        .at(at(239))
+        .when(expire())
+        .then_rejected(ReferralRejection::NotYetDue(at(240)));
+    given::<Referral>(reached(HopState::Received))
+        .by(system())
+        .at(at(240))
+        .when(expire())
+        .then([ReferralEvent::Expired {
+            hop: hop(1),
+            to: unit(CENTRAL),
+            due_at: at(240),
+            escalated,
+        }]);
+}
+
+#[test]
+fn the_due_time_is_the_one_that_the_receiver_last_told() {
+    let answer_due_at = at(24 * 60 + 200);
+    let mut history = reached(HopState::Received);
+    history.push(noted(
+        ReceiverMove::InformationRequested { answer_due_at },
+        3,
+    ));
+    let expire = ReferralCommand::Expire {
+        escalated: Some(escalation_of(hop(1))),
+    };
+    given::<Referral>(history)
+        .by(system())
+        .at(at(240))
+        .when(expire)
+        .then_rejected(ReferralRejection::NotYetDue(answer_due_at));
+}
+
+#[test]
+fn nobody_is_above_the_top_so_its_duty_officer_is_alarmed_once() {
+    let alarm = || ReferralCommand::Expire { escalated: None };
+    let alarmed = given::<Referral>(reached(HopState::Dispatched))
+        .by(system())
+        .at(at(240))
+        .when(alarm())
+        .state();
+    assert_eq!(alarmed.view().state(), Some(HopState::Dispatched));
+    let mut history = reached(HopState::Dispatched);
+    history.push(ReferralEvent::DutyOfficerAlarmed {
+        hop: hop(1),
+        to: unit(CENTRAL),
+        due_at: at(240),
+    });
+    given::<Referral>(history)
+        .by(system())
+        .at(at(250))
+        .when(alarm())
+        .then_rejected(ReferralRejection::AlreadyAlarmed);
+}
+
+#[test]
+fn an_escalated_hop_is_made_and_sent_at_once_with_a_clock_of_its_own() {
+    let sent = dispatch();
+    let reactions = crate::referral::reactions::expire(&sent, None, &rules());
+    let Some(crate::referral::reactions::Reaction::Referral(id, command)) = reactions.last() else {
+        panic!("{reactions:?}");
+    };
+    let escalated = given::<Referral>([])
+        .by(system())
+        .at(at(240))
+        .when(command.clone())
+        .state();
+    let dispatch = escalated.dispatch().unwrap();
+    assert_eq!((dispatch.hop, dispatch.tenure), (*id, sent.tenure));
+    assert_eq!(dispatch.answer_due_at, at(480));
+    assert_eq!(dispatch.escalate_to, None);
+    assert_eq!(escalated.view().state(), Some(HopState::Dispatched));
+}
+
+#[test]
+fn a_late_acceptance_that_gets_the_custody_takes_the_escalated_hop_back() {
+    let mut history = reached(HopState::Expired);
+    history.push(noted(ReceiverMove::Accepted, 3));
+    let ruling = Ruling::Released;
+    given::<Referral>(history)
+        .by(system())
+        .when(ReferralCommand::NoteRuling { ruling })
+        .then([ReferralEvent::RulingNoted {
+            hop: hop(1),
+            ruling,
+            withdraw: Some(escalation_of(hop(1))),
+        }]);
+}
+
+#[test]
+fn a_withdrawn_hop_is_cancelled_unless_its_receiver_has_it() {
+    let because = WithdrawalReason::ParentCancelled;
+    let withdrawn = |from| {
+        let history = reached(from);
+        let scenario = given::<Referral>(history).by(system());
+        let then = scenario.when(ReferralCommand::Withdraw { because });
+        then.state().view().state()
+    };
+    assert_eq!(withdrawn(HopState::Dispatched), Some(HopState::Cancelled));
+    let asked = Some(HopState::CancellationRequested);
+    assert_eq!(withdrawn(HopState::InfoRequested), asked);
+}
+
+#[test]
+fn each_move_of_the_receiver_is_noted_once() {
+    let again = ReferralCommand::NoteReceiverMove {
+        moved: ReceiverMove::Received,
+        version: Version(2),
+    };
+    given::<Referral>(reached(HopState::Received))
+        .by(system())
+        .when(again)
+        .then_rejected(ReferralRejection::AlreadyNoted);
+}
+
+#[test]
+fn no_person_takes_note_of_what_other_logs_say() {
+    let note = ReferralCommand::NoteReceiverMove {
+        moved: ReceiverMove::Accepted,
+        version: Version(9),
+    };
+    given::<Referral>(reached(HopState::Dispatched))
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .when(note)
+        .then_rejected(ReferralRejection::NotSystem);
+}

@@ -1,0 +1,5 @@
+//! The caseteam service, alone in its process.
+
+fn main() -> anyhow::Result<()> {
+    Ok(node::alone::run(caseteam::HOSTING)?)
+}

@@ -1,0 +1,5 @@
+//! The timeline service, alone in its process.
+
+fn main() -> anyhow::Result<()> {
+    Ok(node::alone::run(timeline::HOSTING)?)
+}
