@@ -298,11 +298,7 @@ impl Bench {
         }
     }
 
-    pub(crate) fn seat_request(
-        &self,
-        case: CaseId,
-        seat: pb::Seat,
-    ) -> pb::SeatMemberRequest {
+    pub(crate) fn seat_request(&self, case: CaseId, seat: pb::Seat) -> pb::SeatMemberRequest {
         pb::SeatMemberRequest {
             meta: Some(self.meta()),
             case_id: case.to_string(),

@@ -12,8 +12,7 @@ async fn the_lead_unit_seats_members_and_gives_them_tasks() {
     bench.accepted(case(1), "qd-authorised", 1).await;
     let task = bench.school_has_a_task(case(1)).await;
     let team = bench.team(case(1)).await.team.unwrap();
-    let school = bench
-        .seat(pb::TeamRole::SchoolContact, "qd-school-worker");
+    let school = bench.seat(pb::TeamRole::SchoolContact, "qd-school-worker");
     assert!(team.seats.contains(&school));
     assert_eq!(team.tasks[0].task_id, task);
     assert_eq!(team.tasks[0].status(), pb::TaskStatus::Open);

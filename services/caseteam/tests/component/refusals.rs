@@ -144,8 +144,7 @@ async fn whom_the_directory_does_not_know_gets_no_seat() {
     let bench = Bench::start().await;
     bench.accepted(case(1), "qd-authorised", 1).await;
     let lead = bench.caller("qd-worker", Role::Worker);
-    let school = bench
-        .seat(pb::TeamRole::SchoolContact, "qd-school-worker");
+    let school = bench.seat(pb::TeamRole::SchoolContact, "qd-school-worker");
     let nobody = pb::Seat {
         organization_id: case(7).to_string(),
         ..school.clone()
