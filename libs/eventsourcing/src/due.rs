@@ -60,9 +60,12 @@ impl Due {
         Ok(changes)
     }
 
-    /// Text that sorts by time: signed milliseconds, moved into the unsigned range.
+    /// Text that sorts by time: signed milliseconds, moved into the unsigned range. Rounded up:
+    /// whoever wakes must never be early, or the aggregate says that nothing is due yet.
     fn key(&self, wake_at: Timestamp) -> String {
-        let millis = wake_at.as_millisecond().cast_unsigned() ^ (1 << 63);
+        let begun = wake_at.as_millisecond();
+        let early = Timestamp::from_millisecond(begun).is_ok_and(|at| at < wake_at);
+        let millis = (begun + i64::from(early)).cast_unsigned() ^ (1 << 63);
         format!("{millis:016x}/{}/{}", self.stream, self.duty)
     }
 }
@@ -119,4 +122,41 @@ pub fn first_due(store: &Arc<dyn ProjectionStore>) -> Result<Option<(Timestamp, 
 
 fn duty_key(stream: &StreamId, duty: &str) -> String {
     format!("{stream}/{duty}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Region, ScopedId};
+    use crate::rows::Commit;
+    use crate::testing::MemoryRows;
+
+    #[test]
+    fn nobody_is_woken_before_the_duty_is_due() {
+        for nanos in [-1_000_000, -1, 0, 1, 999_999, 1_000_000, 1_000_001] {
+            let due_at = Timestamp::from_nanosecond(nanos).unwrap();
+            let store: Arc<dyn ProjectionStore> = Arc::new(MemoryRows::default());
+            let mut rows = Rows::new(store.clone());
+            let due = Due {
+                due_at,
+                duty: "answer".to_owned(),
+                stream: StreamId::new("note", ScopedId::new(Region::CENTRAL, Uuid::nil())),
+                cause: Uuid::nil(),
+                case: None,
+            };
+            rows.start_duty(&due).unwrap();
+            let changes = rows.into_changes();
+            let checkpoint = None;
+            store
+                .commit(Commit {
+                    changes,
+                    checkpoint,
+                })
+                .unwrap();
+            let (wake_at, found) = first_due(&store).unwrap().unwrap();
+            assert_eq!(found, due);
+            assert!(wake_at >= due_at, "{wake_at} is before {due_at}");
+            assert!(wake_at.duration_since(due_at).as_millis() < 1);
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod client;
 mod hosting;
 mod layout;
 mod region;
+pub mod sealing;
 mod system;
 
 pub use hosting::{Hosting, Parts};

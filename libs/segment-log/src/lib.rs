@@ -14,6 +14,7 @@ mod feed;
 mod fields;
 mod footer;
 mod frame;
+mod head;
 mod log;
 mod open;
 mod place;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use committer::Committer;
 pub use feed::LocalFeed;
+pub use head::{LogHead, heads_below};
 pub use log::{SegmentLog, Stats};
 pub use open::{OpenError, OpenReport, Options};
 pub use scrub::{Scrub, ScrubReport};

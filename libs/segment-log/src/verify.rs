@@ -44,6 +44,13 @@ pub struct Progress {
 /// # Errors
 /// If a directory cannot be listed. What is wrong with a log is in its outcome.
 pub fn verify_dir(dir: &Path, progress: &mut dyn FnMut(&Progress)) -> io::Result<Vec<LogVerified>> {
+    let dirs = logs_below(dir)?;
+    let verify = |dir: &PathBuf| verify_log(&Disk, dir, progress);
+    Ok(dirs.iter().map(verify).collect())
+}
+
+/// The directories below this one, itself included, that hold a log.
+pub(crate) fn logs_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     let mut below = Vec::new();
     let mut is_log = false;
@@ -54,11 +61,11 @@ pub fn verify_dir(dir: &Path, progress: &mut dyn FnMut(&Progress)) -> io::Result
         }
     }
     if is_log {
-        logs.push(verify_log(&Disk, dir, progress));
+        logs.push(dir.to_owned());
     }
     below.sort_unstable();
     for name in below {
-        logs.extend(verify_dir(&dir.join(name), progress)?);
+        logs.extend(logs_below(&dir.join(name))?);
     }
     Ok(logs)
 }
@@ -115,6 +122,7 @@ impl Verification<'_> {
         let last = self.last_number()?;
         let mut number = 1;
         loop {
+            let before = self.at;
             let followed = self.is_begun(number + 1)?;
             let Some(checked) = self.segment(number, followed)? else {
                 self.nothing_is_missing(number, last)?;
@@ -122,10 +130,14 @@ impl Verification<'_> {
             };
             match checked {
                 Checked::Closed => number += 1,
-                // It was closed while we read it.
-                Checked::Open if !followed && self.is_begun(number + 1)? => {}
                 Checked::Open => {
-                    if self.segment(number + 1, false)?.is_none() {
+                    let next = self.segment(number + 1, false);
+                    if self.is_begun(number + 1)? {
+                        // It was closed while we read it: once more, from where it begins.
+                        self.at = before;
+                        continue;
+                    }
+                    if next?.is_none() {
                         self.nothing_is_missing(number + 1, last)?;
                     }
                     break;

@@ -95,6 +95,11 @@ impl ReferenceData {
         self.regions.iter().map(|entries| entries.profile.region)
     }
 
+    /// What the file says of a region itself.
+    pub fn region(&self, region: Region) -> Option<&RegionProfile> {
+        self.of(region).map(|entries| &entries.profile)
+    }
+
     /// The id of the organization with this code.
     pub fn organization(&self, code: &str) -> Option<OrganizationId> {
         self.codes.organizations.get(code).copied()
@@ -118,6 +123,24 @@ impl ReferenceData {
             organization: known.organization.to_string(),
             role: role.name().to_owned(),
         })
+    }
+
+    /// All organizations by their codes.
+    pub fn organizations(&self) -> impl Iterator<Item = (&str, OrganizationId)> {
+        let all = self.codes.organizations.iter();
+        all.map(|(code, id)| (code.as_str(), *id))
+    }
+
+    /// All desks by their codes, each with its organization.
+    pub fn desks(&self) -> impl Iterator<Item = (&str, Party)> {
+        let all = self.codes.desks.iter();
+        all.map(|(code, party)| (code.as_str(), *party))
+    }
+
+    /// All workers by their codes.
+    pub fn workers(&self) -> impl Iterator<Item = (&str, &Enrolment)> {
+        let all = self.codes.workers.iter();
+        all.map(|(code, enrolment)| (code.as_str(), enrolment))
     }
 
     /// The rule set that the file publishes in a region.

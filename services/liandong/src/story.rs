@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use directory::reference::ReferenceData;
 use domain::ids::{CaseId, OrganizationId};
-use domain::values::{Party, Role, Term};
+use domain::values::{Party, Role};
 use eventsourcing::{Clock, Region, VirtualClock};
 use jiff::SignedDuration;
 use node::System;
@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 use tonic::Request;
 use tonic::transport::Channel;
 
+/// Story time that would take longer than this to wait for is jumped over.
+const LONGEST_WAIT: Duration = Duration::from_millis(1500);
 /// How long a story waits, in real time, for an effect that should come at once.
 const EFFECT_WITHIN: Duration = Duration::from_secs(20);
 
@@ -52,7 +54,7 @@ impl Pace {
     /// If the system does not come to rest.
     pub async fn pass(&self, time: SignedDuration) -> anyhow::Result<()> {
         if let Some(times) = self.slower {
-            tokio::time::sleep(Duration::try_from(time)? / times).await;
+            tokio::time::sleep((Duration::try_from(time)? / times).min(LONGEST_WAIT)).await;
         }
         let to = self.clock.now() + time;
         Ok(self.system.advance(&self.clock, to, EFFECT_WITHIN).await?)
@@ -84,7 +86,7 @@ impl Stage {
             let channel = Channel::from_shared(system.url(region))?.connect().await?;
             channels.insert(region, channel);
         }
-        let watcher = caller(&cast, "central-auditor", Role::Auditor)?;
+        let watcher = known(cast.caller("central-auditor", Role::Auditor), "central-auditor")?;
         let central = channels.get(&Region::CENTRAL).context("a stage needs Central")?;
         let mut timeline = TimelineServiceClient::new(central.clone());
         let request = watcher.request(WatchTimelineRequest::default());
@@ -110,7 +112,7 @@ impl Stage {
     /// # Errors
     /// If the reference data do not have them.
     pub fn actor(&self, code: &str, role: Role) -> anyhow::Result<Acts<'_>> {
-        let caller = caller(&self.cast, code, role)?;
+        let caller = known(self.cast.caller(code, role), code)?;
         let region = self.cast.worker(code).context("checked above")?.organization.region();
         Ok(Acts { stage: self, caller, region })
     }
@@ -210,12 +212,6 @@ impl Acts<'_> {
     }
 }
 
-fn caller(cast: &ReferenceData, code: &str, role: Role) -> anyhow::Result<Caller> {
-    let worker =
-        cast.worker(code).with_context(|| format!("the reference data have no worker {code}"))?;
-    Ok(Caller {
-        person: worker.worker.to_string(),
-        organization: worker.organization.to_string(),
-        role: role.name().to_owned(),
-    })
+fn known<T>(found: Option<T>, code: &str) -> anyhow::Result<T> {
+    found.with_context(|| format!("the reference data have no {code} in that role"))
 }

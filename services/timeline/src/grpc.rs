@@ -128,6 +128,22 @@ impl TimelineService for TimelineApi {
         )))
     }
 
+    async fn get_case(
+        &self,
+        request: Request<pb::GetCaseRequest>,
+    ) -> Result<Response<pb::GetCaseResponse>, Status> {
+        self.gate.actor(&request)?;
+        let request = request.into_inner();
+        let case: CaseId = field("case_id", &request.case_id)?;
+        self.gate.wait_for(&request.consistency_token).await?;
+        let row = summary::find(&self.rows, case);
+        let row = row.map_err(|error| self.gate.store_failed(&error))?;
+        let row = row.ok_or_else(unknown_case)?;
+        Ok(Response::new(pb::GetCaseResponse {
+            case: Some(convert::summary(&row, &self.directory)),
+        }))
+    }
+
     async fn list_cases(
         &self,
         request: Request<pb::ListCasesRequest>,

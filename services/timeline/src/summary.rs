@@ -101,6 +101,14 @@ pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), Projectio
     Ok(())
 }
 
+pub(crate) fn find(
+    store: &Arc<dyn ProjectionStore>,
+    case: CaseId,
+) -> Result<Option<CaseRow>, StoreError> {
+    let row = store.get(TABLE, case.to_string().as_bytes())?;
+    row.map(|value| read(&value)).transpose()
+}
+
 /// At most `limit` cases after one, and where the next page begins.
 pub(crate) fn list(
     store: &Arc<dyn ProjectionStore>,
@@ -113,9 +121,13 @@ pub(crate) fn list(
     let cases: Vec<CaseRow> = rows
         .iter()
         .take(limit)
-        .map(|(_, value)| serde_json::from_slice(value))
-        .collect::<Result<_, _>>()
-        .map_err(|error| StoreError(format!("a row is unreadable: {error}")))?;
+        .map(|(_, value)| read(value))
+        .collect::<Result<_, _>>()?;
     let next = cases.last().filter(|_| more).map(|last| last.case);
     Ok((cases, next))
+}
+
+fn read(value: &[u8]) -> Result<CaseRow, StoreError> {
+    serde_json::from_slice(value)
+        .map_err(|error| StoreError(format!("a row is unreadable: {error}")))
 }

@@ -84,6 +84,11 @@ impl ConsentState {
 }
 
 impl ConsentLedger {
+    /// Every line, oldest first.
+    pub fn entries(&self) -> &[ConsentEntry] {
+        &self.entries
+    }
+
     /// The last line of this giver for this purpose.
     pub fn standing(&self, by: ConsentGiver, purpose: ConsentPurpose) -> Option<&ConsentEntry> {
         self.entries

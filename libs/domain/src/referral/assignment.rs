@@ -246,7 +246,7 @@ impl AssignmentEvent {
 }
 
 /// A hop as its receiver knows it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Assignment {
     view: HopView,
     dispatch: Option<Box<Dispatch>>,
@@ -326,7 +326,13 @@ impl Assignment {
 
     /// When the clock runs on without the information, while it is awaited.
     pub fn paused_until(&self) -> Option<Timestamp> {
-        self.paused_until
+        let awaited = self.view.state() == Some(HopState::InfoRequested);
+        self.paused_until.filter(|_| awaited)
+    }
+
+    /// The authorised person who accepted.
+    pub fn accepted_by(&self) -> Option<WorkerId> {
+        self.accepted_by
     }
 
     /// Whose custody a hop asks for that carries this one on: the receiver's, if it has accepted

@@ -152,11 +152,11 @@ impl Rejection for CustodyRejection {
 }
 
 /// Custody of one case in one region.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Custody {
     held: Option<Held>,
     /// What was held here and has gone on; a case may come back.
-    released: Vec<Held>,
+    gone: Vec<Gone>,
     /// Acceptances by units here that were void.
     lapsed: Vec<ReferralId>,
     /// In the order in which they were seen.
@@ -165,8 +165,15 @@ pub struct Custody {
     ruled: Vec<(ReferralId, Ruling)>,
 }
 
+/// Custody that was here, and to whom it went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Gone {
+    pub held: Held,
+    pub to: Party,
+}
+
 /// Custody while it is here: whose, and the how-manieth stretch of the case.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     pub tenure: Tenure,
     pub epoch: u64,
@@ -208,8 +215,9 @@ impl Aggregate for Custody {
                 self.held = Some(Held { tenure, epoch });
             }
             CustodyEvent::AcceptanceNoted(claim) => self.waiting.push(claim),
-            CustodyEvent::CustodyReleased { hop, .. } => {
-                self.released.extend(self.held.take());
+            CustodyEvent::CustodyReleased { hop, to, .. } => {
+                let gone = self.held.take().map(|held| Gone { held, to });
+                self.gone.extend(gone);
                 self.rule(hop, Ruling::Released);
             }
             CustodyEvent::CustodyTaken {
@@ -235,6 +243,11 @@ impl Custody {
     /// Whose custody is here now; none while it is elsewhere.
     pub fn held(&self) -> Option<Held> {
         self.held
+    }
+
+    /// What was here before, oldest first.
+    pub fn gone(&self) -> &[Gone] {
+        &self.gone
     }
 
     /// How an acceptance was ruled on here, if it was.
@@ -330,7 +343,7 @@ impl Custody {
                 epoch: held.epoch + 1,
             });
         }
-        if self.released.iter().any(|held| held.tenure == tenure) {
+        if self.gone.iter().any(|gone| gone.held.tenure == tenure) {
             return Some(void(VoidReason::AcceptedElsewhere));
         }
         tenure
@@ -341,8 +354,9 @@ impl Custody {
 
     /// Whether custody came here by this hop (none: by opening the case), even if it has gone on.
     fn was_here(&self, by_hop: Option<ReferralId>) -> bool {
-        let mut all = self.released.iter().chain(&self.held);
-        all.any(|held| held.tenure.by_hop == by_hop)
+        let gone = self.gone.iter().map(|gone| &gone.held);
+        gone.chain(&self.held)
+            .any(|held| held.tenure.by_hop == by_hop)
     }
 
     fn rule(&mut self, hop: ReferralId, ruling: Ruling) {

@@ -218,7 +218,7 @@ impl ReferralEvent {
 }
 
 /// A hop as its sender knows it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Referral {
     view: HopView,
     stage: Stage,
@@ -229,7 +229,7 @@ pub struct Referral {
 }
 
 /// How far the sender itself has come, with what it knows by then.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 enum Stage {
     #[default]
     Nothing,
@@ -304,6 +304,25 @@ impl Referral {
             Stage::Dispatched(dispatch) => Some(dispatch),
             _ => None,
         }
+    }
+
+    /// On what it is sent, from its submission on.
+    pub fn submission(&self) -> Option<&Submission> {
+        match &self.stage {
+            Stage::Nothing | Stage::Drafted(_) => None,
+            Stage::Submitted { submission, .. } => Some(submission),
+            Stage::Dispatched(dispatch) => Some(&dispatch.submission),
+        }
+    }
+
+    /// The hop that the system made when this one expired.
+    pub fn escalated(&self) -> Option<ReferralId> {
+        self.escalated
+    }
+
+    /// When the system acts on it: never twice on what it cannot escalate.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.view.due_at().filter(|_| !self.alarmed)
     }
 
     /// [`Aggregate::decide`] by any table.

@@ -82,8 +82,8 @@ const ROWS: &[Row] = &[
 
     row(S::Received, C::RequestInformation, ReceiverWorker, S::InfoRequested),
     row(S::Received, C::Accept, ReceiverAuthorised, S::Accepted),
-    row(S::Received, C::ReferOnward, ReceiverAuthorised, S::ReferredOnward),
-    row(S::Received, C::ReferOnward, Relay, S::ReferredOnward),
+    // Whoever sends on what they have not accepted makes a draft that a second person looks at.
+    row(S::Received, C::ReferOnward, ReceiverWorker, S::ReferredOnward),
     row(S::Received, C::ProposeReturn, ReceiverWorker, S::ReturnProposed),
     row(S::Received, C::RequestCancellation, SenderWorker, S::CancellationRequested),
     row(S::Received, C::Withdraw, System, S::CancellationRequested),

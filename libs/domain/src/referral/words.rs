@@ -72,6 +72,35 @@ terms! {
     }
 }
 
+impl HopCommand {
+    /// Whether it is given to the sender's aggregate; else to the receiver's.
+    pub fn is_senders(self) -> bool {
+        match self {
+            Self::Draft
+            | Self::Submit
+            | Self::RefuseSubmission
+            | Self::Dispatch
+            | Self::Escalate
+            | Self::Cancel
+            | Self::RequestCancellation
+            | Self::SupplyInformation
+            | Self::UpholdReturn
+            | Self::Expire
+            | Self::Withdraw => true,
+            Self::Receive
+            | Self::RequestInformation
+            | Self::Accept
+            | Self::ReferOnward
+            | Self::ProposeReturn
+            | Self::ConfirmCancellation
+            | Self::DeclineCancellation
+            | Self::StartWork
+            | Self::EndPause
+            | Self::Void => false,
+        }
+    }
+}
+
 terms! {
     /// Who gives a command: the organization's place in the hop and the person's directory role.
     pub enum HopRole {

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod failing_disk;
 mod feed;
+mod head;
 mod histories;
 mod opening;
 mod script;

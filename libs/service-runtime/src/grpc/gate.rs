@@ -151,6 +151,11 @@ impl Gate {
         )
     }
 
+    /// What failed before a command could be given.
+    pub fn failed(&self, error: CommandError) -> Status {
+        of_command(&error)
+    }
+
     /// A store that cannot be read.
     pub fn store_failed(&self, error: &StoreError) -> Status {
         internal(error)

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::str::FromStr;
 
 use domain::ids::CaseId;
 use jiff::Timestamp;
@@ -10,24 +9,7 @@ use jiff::tz::{TimeZone, offset};
 use node::System;
 use proto::timeline::v1::{Actor, Entry, VerifyCaseResponse};
 
-/// In which language the lines are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lang {
-    Zh,
-    En,
-}
-
-impl FromStr for Lang {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "zh" => Ok(Self::Zh),
-            "en" => Ok(Self::En),
-            other => Err(format!("`{other}` is neither zh nor en")),
-        }
-    }
-}
+use crate::output::Lang;
 
 pub(super) fn opening(lang: Lang, system: &System) {
     let urls: Vec<String> =

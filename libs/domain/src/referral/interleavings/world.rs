@@ -237,7 +237,7 @@ impl World {
         let sender = self.referral(hop).view().state();
         let receiver = self.assignment(hop).view().state();
         let rows = TABLE.0.iter().filter(|row| {
-            let here = if of_sender(row.command) {
+            let here = if row.command.is_senders() {
                 sender
             } else {
                 receiver
@@ -274,7 +274,7 @@ impl World {
             HopRole::Visitor | HopRole::System => system(),
         };
         let steps = self.steps(hop, command, unit(REGIONS[to]));
-        let here = if of_sender(command) {
+        let here = if command.is_senders() {
             terms.from
         } else {
             terms.to
@@ -539,23 +539,6 @@ impl World {
         }
         view
     }
-}
-
-pub(super) fn of_sender(command: HopCommand) -> bool {
-    matches!(
-        command,
-        HopCommand::Draft
-            | HopCommand::Submit
-            | HopCommand::RefuseSubmission
-            | HopCommand::Dispatch
-            | HopCommand::Escalate
-            | HopCommand::Cancel
-            | HopCommand::RequestCancellation
-            | HopCommand::SupplyInformation
-            | HopCommand::UpholdReturn
-            | HopCommand::Expire
-            | HopCommand::Withdraw
-    )
 }
 
 pub(super) fn code_of(party: Party) -> &'static str {

@@ -1,0 +1,46 @@
+//! Shanghai, League Central and Qingdao in this process, with the reference data: what the demo and
+//! the stories play on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use directory::reference::ReferenceData;
+use eventsourcing::{Clock, Region};
+use node::{Settings, System};
+use segment_log::Options;
+
+use crate::reference;
+use crate::services::HOSTINGS;
+
+const REGIONS: [&str; 3] = ["310000", "100000", "370200"];
+/// Stories write a few kilobytes a log.
+const SEGMENT_BYTES: u64 = 1 << 20;
+const SETTLE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Starts the three regions below `root`, each on a free port, and waits until they know who exists.
+///
+/// # Errors
+/// What could not be opened, bound or loaded.
+pub async fn start(
+    root: PathBuf,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<(System, Arc<ReferenceData>)> {
+    let regions: Vec<Region> =
+        REGIONS.iter().map(|region| region.parse()).collect::<Result<_, _>>()?;
+    let settings = Settings {
+        root,
+        followed: regions.clone(),
+        addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); regions.len()],
+        regions,
+        clock: clock.clone(),
+        log_options: Options { segment_bytes: SEGMENT_BYTES, ..Options::default() },
+        metrics: None,
+    };
+    let system = System::start(settings, HOSTINGS).await?;
+    let cast: ReferenceData = reference::CHINA.parse()?;
+    cast.load_all(system.logs(), &clock).await?;
+    system.settle(SETTLE_WITHIN).await?;
+    Ok((system, Arc::new(cast)))
+}

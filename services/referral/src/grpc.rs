@@ -1,0 +1,272 @@
+//! The gRPC API of the hops: requests become commands for the sender's or the receiver's aggregate.
+
+mod decisions;
+mod messages;
+mod queries;
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use directory_view::DirectoryView;
+use domain::ids::{AssignmentId, CaseId, ReferralId};
+use domain::referral::{
+    AssignmentCommand, Draft, HopCommand, HopKind, Referral, ReferralCommand, Terms,
+};
+use eventsourcing::{CommandHandler, ProjectionStore, Region, ScopedId};
+use futures::Stream;
+use proto::intake::v1::ReportFlag;
+use proto::referral::v1 as pb;
+use proto::referral::v1::referral_service_server::ReferralService;
+use proto::types::v1 as types;
+use service_runtime::grpc::{Gate, field, term};
+use tonic::{Request, Response, Status};
+use vault::Sealer;
+
+pub(crate) struct ReferralApi {
+    pub(crate) region: Region,
+    pub(crate) gate: Gate,
+    pub(crate) commands: CommandHandler,
+    pub(crate) directory: Arc<DirectoryView>,
+    pub(crate) sealer: Sealer,
+    pub(crate) rows: Arc<dyn ProjectionStore>,
+}
+
+#[tonic::async_trait]
+impl ReferralService for ReferralApi {
+    async fn draft_referral(
+        &self,
+        request: Request<pb::DraftReferralRequest>,
+    ) -> Result<Response<pb::DraftReferralResponse>, Status> {
+        let (mut call, request) = self.gate.command(request)?;
+        let case: CaseId = field("case_id", &request.case_id)?;
+        let from = self.own_unit("from", request.from.as_ref())?;
+        let to = self.unit("to", request.to.as_ref())?;
+        let flags: Result<BTreeSet<_>, Status> =
+            request.flags.iter().map(|flag| term::<ReportFlag, _>("flags", *flag)).collect();
+        let hop = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
+        let terms = Terms {
+            from,
+            to,
+            origin: from,
+            relay: self.directory.committee(Region::CENTRAL),
+            kind: HopKind::ByWorker,
+            case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
+            risk: term::<types::RiskLevel, _>("risk", request.risk)?,
+            flags: flags?,
+            summary: self.seal::<Referral>(case, hop.0, "summary", &request.summary).await?,
+        };
+        call.case = Some(case.0);
+        let draft = Box::new(Draft { hop, terms, tenure: None });
+        let drafted = self.commands.handle::<Referral>(hop.0, ReferralCommand::Draft(draft), &call);
+        self.gate.answer(drafted.await)
+    }
+
+    async fn submit_referral(
+        &self,
+        request: Request<pb::SubmitReferralRequest>,
+    ) -> Result<Response<pb::SubmitReferralResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::Submit, &call).await?;
+        let basis = term::<types::DisclosureBasis, _>("basis", request.basis)?;
+        let submission = self.submission(&hop, basis, &request.reason).await?;
+        self.decide_sent(&hop, ReferralCommand::Submit(submission), &call).await
+    }
+
+    async fn refuse_submission(
+        &self,
+        request: Request<pb::RefuseSubmissionRequest>,
+    ) -> Result<Response<pb::RefuseSubmissionResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::RefuseSubmission, &call).await?;
+        let reason = self.text(&hop, "reason", &request.reason).await?;
+        self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call).await
+    }
+
+    async fn dispatch_referral(
+        &self,
+        request: Request<pb::DispatchReferralRequest>,
+    ) -> Result<Response<pb::DispatchReferralResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::Dispatch, &call).await?;
+        let command = self.dispatch(&hop).await?;
+        self.decide_sent(&hop, command, &call).await
+    }
+
+    async fn cancel_referral(
+        &self,
+        request: Request<pb::CancelReferralRequest>,
+    ) -> Result<Response<pb::CancelReferralResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::Cancel, &call).await?;
+        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let steps = self.cancellation(&hop, reason);
+        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+    }
+
+    async fn request_cancellation(
+        &self,
+        request: Request<pb::RequestCancellationRequest>,
+    ) -> Result<Response<pb::RequestCancellationResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::RequestCancellation, &call).await?;
+        let reason = self.text(&hop, "reason", &request.reason).await?;
+        self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call).await
+    }
+
+    async fn supply_information(
+        &self,
+        request: Request<pb::SupplyInformationRequest>,
+    ) -> Result<Response<pb::SupplyInformationResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::SupplyInformation, &call).await?;
+        let answer = self.text(&hop, "answer", &request.answer).await?;
+        self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call).await
+    }
+
+    async fn uphold_return(
+        &self,
+        request: Request<pb::UpholdReturnRequest>,
+    ) -> Result<Response<pb::UpholdReturnResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.sent(&request.referral_id, HopCommand::UpholdReturn, &call).await?;
+        let note = self.optional_text(&hop, "note", &request.note).await?;
+        self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call).await
+    }
+
+    async fn receive_assignment(
+        &self,
+        request: Request<pb::ReceiveAssignmentRequest>,
+    ) -> Result<Response<pb::ReceiveAssignmentResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
+        self.decide_received(id, AssignmentCommand::Receive, &call).await
+    }
+
+    async fn request_information(
+        &self,
+        request: Request<pb::RequestInformationRequest>,
+    ) -> Result<Response<pb::RequestInformationResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let kind = HopCommand::RequestInformation;
+        let hop = self.received(&request.assignment_id, kind, &call).await?;
+        let question = self.text(&hop, "question", &request.question).await?;
+        let command = AssignmentCommand::RequestInformation { question, rules: self.rules()? };
+        self.decide_received(AssignmentId(hop.id), command, &call).await
+    }
+
+    async fn accept_assignment(
+        &self,
+        request: Request<pb::AcceptAssignmentRequest>,
+    ) -> Result<Response<pb::AcceptAssignmentResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
+        self.decide_received(id, AssignmentCommand::Accept, &call).await
+    }
+
+    async fn refer_onward(
+        &self,
+        request: Request<pb::ReferOnwardRequest>,
+    ) -> Result<Response<pb::ReferOnwardResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.received(&request.assignment_id, HopCommand::ReferOnward, &call).await?;
+        let to = self.unit("to", request.to.as_ref())?;
+        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let steps = self.onward(&hop, to, reason, &call).await?;
+        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+    }
+
+    async fn propose_return(
+        &self,
+        request: Request<pb::ProposeReturnRequest>,
+    ) -> Result<Response<pb::ProposeReturnResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let hop = self.received(&request.assignment_id, HopCommand::ProposeReturn, &call).await?;
+        let command = AssignmentCommand::ProposeReturn {
+            code: term::<pb::ReturnCode, _>("code", request.code)?,
+            evidence: self.text(&hop, "evidence", &request.evidence).await?,
+            rules: self.rules()?,
+        };
+        self.decide_received(AssignmentId(hop.id), command, &call).await
+    }
+
+    async fn confirm_cancellation(
+        &self,
+        request: Request<pb::ConfirmCancellationRequest>,
+    ) -> Result<Response<pb::ConfirmCancellationResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
+        self.decide_received(id, AssignmentCommand::ConfirmCancellation, &call).await
+    }
+
+    async fn decline_cancellation(
+        &self,
+        request: Request<pb::DeclineCancellationRequest>,
+    ) -> Result<Response<pb::DeclineCancellationResponse>, Status> {
+        let (call, request) = self.gate.command(request)?;
+        let kind = HopCommand::DeclineCancellation;
+        let hop = self.received(&request.assignment_id, kind, &call).await?;
+        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let command = AssignmentCommand::DeclineCancellation { reason };
+        self.decide_received(AssignmentId(hop.id), command, &call).await
+    }
+
+    async fn get_referral(
+        &self,
+        request: Request<pb::GetReferralRequest>,
+    ) -> Result<Response<pb::GetReferralResponse>, Status> {
+        self.gate.actor(&request)?;
+        self.get_hop(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_referrals(
+        &self,
+        request: Request<pb::ListReferralsRequest>,
+    ) -> Result<Response<pb::ListReferralsResponse>, Status> {
+        self.gate.actor(&request)?;
+        self.hops_of_case(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_custody(
+        &self,
+        request: Request<pb::GetCustodyRequest>,
+    ) -> Result<Response<pb::GetCustodyResponse>, Status> {
+        self.gate.actor(&request)?;
+        self.custody_of_case(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_transition_table(
+        &self,
+        request: Request<pb::GetTransitionTableRequest>,
+    ) -> Result<Response<pb::GetTransitionTableResponse>, Status> {
+        self.gate.actor(&request)?;
+        Ok(Response::new(messages::table()))
+    }
+
+    async fn list_allowed_actions(
+        &self,
+        request: Request<pb::ListAllowedActionsRequest>,
+    ) -> Result<Response<pb::ListAllowedActionsResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        self.allowed_actions(&actor, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_inbox(
+        &self,
+        request: Request<pb::ListInboxRequest>,
+    ) -> Result<Response<pb::ListInboxResponse>, Status> {
+        let actor = self.gate.actor(&request)?;
+        self.open_hops(&actor, request.into_inner()).await.map(Response::new)
+    }
+
+    type WatchInboxStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchInboxResponse, Status>> + Send>>;
+
+    async fn watch_inbox(
+        &self,
+        request: Request<pb::WatchInboxRequest>,
+    ) -> Result<Response<Self::WatchInboxStream>, Status> {
+        let actor = self.gate.actor(&request)?;
+        self.watched_inbox(actor, request.into_inner()).map(Response::new)
+    }
+}

@@ -1,0 +1,289 @@
+//! Before the rules decide: the hop as it stands, texts sealed, and the facts that the rules need.
+
+use std::sync::Arc;
+
+use domain::acting::Acting;
+use domain::directory::RuleSet;
+use domain::ids::{AssignmentId, CaseId, ReferralId};
+use domain::intake::contact::AgeBand;
+use domain::referral::roles::possible_roles;
+use domain::referral::{
+    Assignment, AssignmentCommand, Custody, CustodyCommand, Draft, HopCommand, HopKind, Referral,
+    ReferralCommand, Submission, TABLE, Terms,
+};
+use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
+use domain::values::{DisclosureBasis, Party};
+use eventsourcing::{
+    Aggregate, Rejected, RequestContext, ScopedId, Step, StreamId, Version, fold,
+};
+use proto::types::v1 as types;
+use proto::types::v1::CommandResult;
+use service_runtime::grpc::{failure, field, rejected, violation};
+use tonic::{Code, Response, Status};
+use vault::SealingPlace;
+
+use super::ReferralApi;
+
+/// Characters of a text about a hop.
+const LONGEST_TEXT: usize = 4_000;
+
+/// A hop that exists here, at one of its two sides.
+pub(super) struct Existing<A> {
+    pub(super) id: ScopedId,
+    pub(super) case: CaseId,
+    pub(super) state: A,
+}
+
+impl ReferralApi {
+    /// The hop at its sender.
+    pub(super) async fn sent(
+        &self,
+        id: &str,
+        command: HopCommand,
+        call: &RequestContext,
+    ) -> Result<Existing<Referral>, Status> {
+        let id: ReferralId = field("referral_id", id)?;
+        self.existing(id.0, command, call).await
+    }
+
+    /// The hop at its receiver.
+    pub(super) async fn received(
+        &self,
+        id: &str,
+        command: HopCommand,
+        call: &RequestContext,
+    ) -> Result<Existing<Assignment>, Status> {
+        let id: AssignmentId = field("assignment_id", id)?;
+        self.existing(id.0, command, call).await
+    }
+
+    /// Permission is decided before existence: who may never do this learns nothing of the hop.
+    async fn existing<A: Aggregate>(
+        &self,
+        id: ScopedId,
+        command: HopCommand,
+        call: &RequestContext,
+    ) -> Result<Existing<A>, Status> {
+        let stream = StreamId::new(A::KIND, id);
+        let history = self.commands.log().read(&stream, Version(1)).await;
+        let history = history.map_err(|error| self.gate.failed(error.into()))?;
+        let case = history.first().and_then(|first| first.envelope.caseid).map(CaseId);
+        let Some(case) = case else {
+            let missing = TABLE.allow(None, command, &possible_roles(&call.actor));
+            return Err(missing.map_or_else(|why| rejected(&Rejected::from(why)), |_| unknown_hop()));
+        };
+        let state = fold(&history).map_err(|error| self.gate.failed(error.into()))?;
+        Ok(Existing { id, case, state })
+    }
+
+    pub(super) async fn decide_sent<R: From<CommandResult>>(
+        &self,
+        hop: &Existing<Referral>,
+        command: ReferralCommand,
+        call: &RequestContext,
+    ) -> Result<Response<R>, Status> {
+        self.gate.answer(self.commands.handle::<Referral>(hop.id, command, call).await)
+    }
+
+    pub(super) async fn decide_received<R: From<CommandResult>>(
+        &self,
+        id: AssignmentId,
+        command: AssignmentCommand,
+        call: &RequestContext,
+    ) -> Result<Response<R>, Status> {
+        self.gate.answer(self.commands.handle::<Assignment>(id.0, command, call).await)
+    }
+
+    /// Whose consent counts follows from what is recorded: what a hop carries on keeps its parent's.
+    pub(super) async fn submission(
+        &self,
+        hop: &Existing<Referral>,
+        basis: DisclosureBasis,
+        reason: &str,
+    ) -> Result<Submission, Status> {
+        let parent = match hop.state.terms().map(|terms| terms.kind) {
+            Some(HopKind::Onward { parent }) => self.assigned(parent.at(self.region)).await?,
+            _ => None,
+        };
+        let carried = parent.as_ref().and_then(Assignment::dispatch).map(|sent| &sent.submission);
+        let (age_band, guardian_suspected) = match carried {
+            Some(carried) => (carried.age_band, carried.guardian_suspected),
+            None => self.recorded(hop.case)?,
+        };
+        Ok(Submission {
+            basis,
+            basis_reason: self.optional_text(hop, "reason", reason).await?,
+            age_band,
+            guardian_suspected,
+        })
+    }
+
+    /// What the intake of the case has recorded of the young person; unknown is under 14.
+    fn recorded(&self, case: CaseId) -> Result<(AgeBand, bool), Status> {
+        let subject = crate::subject::of(&self.rows, case);
+        let subject = subject.map_err(|error| self.gate.store_failed(&error))?;
+        Ok(subject.map_or((AgeBand::Unknown, false), |known| {
+            (known.age_band, known.guardian_suspected)
+        }))
+    }
+
+    async fn assigned(&self, id: AssignmentId) -> Result<Option<Assignment>, Status> {
+        self.load::<Assignment>(id.0).await.map(Some)
+    }
+
+    async fn load<A: Aggregate>(&self, id: ScopedId) -> Result<A, Status> {
+        let stream = StreamId::new(A::KIND, id);
+        let history = self.commands.log().read(&stream, Version(1)).await;
+        let history = history.map_err(|error| self.gate.failed(error.into()))?;
+        fold(&history).map_err(|error| self.gate.failed(error.into()))
+    }
+
+    pub(super) async fn dispatch(
+        &self,
+        hop: &Existing<Referral>,
+    ) -> Result<ReferralCommand, Status> {
+        let custody: Custody = self.load(hop.case.custody_in(self.region).0).await?;
+        let receiver = hop.state.terms().map(|terms| terms.to.organization);
+        Ok(ReferralCommand::Dispatch {
+            tenure: custody.held().map(|held| held.tenure),
+            escalate_to: receiver.and_then(|to| self.directory.parent_committee(to)),
+            rules: self.rules()?,
+        })
+    }
+
+    /// A custodian that cancels its own hop takes note in the same append: no acceptance can come
+    /// between.
+    pub(super) fn cancellation(&self, hop: &Existing<Referral>, reason: Sealed<Text>) -> Vec<Step> {
+        let custodian = hop.state.dispatch().map(|sent| sent.tenure.custodian.region());
+        let custody_told = custodian == Some(self.region);
+        let cancel = ReferralCommand::Cancel { reason, custody_told };
+        let mut steps = vec![Step::of::<Referral>(hop.id, cancel)];
+        if custody_told {
+            let noted = CustodyCommand::NoteCancellation { hop: ReferralId(hop.id) };
+            steps.push(Step::of::<Custody>(hop.case.custody_in(self.region).0, noted));
+        }
+        steps
+    }
+
+    /// The hop is sent on, and the child's draft is made in the same append.
+    pub(super) async fn onward(
+        &self,
+        hop: &Existing<Assignment>,
+        to: Party,
+        reason: Sealed<Text>,
+        call: &RequestContext,
+    ) -> Result<Vec<Step>, Status> {
+        let (Some(sent), Some(tenure)) = (hop.state.dispatch(), hop.state.onward_tenure()) else {
+            return Err(unknown_hop());
+        };
+        let earlier_child = match hop.state.view().child() {
+            Some(child) => self.load::<Referral>(child.0).await?.view().state(),
+            None => None,
+        };
+        let child = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
+        let from = sent.terms.to;
+        let terms = Terms {
+            from,
+            to,
+            relay: Some(from),
+            kind: HopKind::Onward { parent: sent.hop },
+            ..sent.terms.clone()
+        };
+        let onward = AssignmentCommand::ReferOnward { child, to, tenure, earlier_child, reason };
+        let draft = Box::new(Draft { hop: child, terms, tenure: Some(tenure) });
+        Ok(vec![
+            Step::of::<Assignment>(hop.id, onward),
+            Step::of::<Referral>(child.0, ReferralCommand::Draft(draft)),
+        ])
+    }
+
+    pub(super) fn rules(&self) -> Result<Arc<RuleSet>, Status> {
+        self.directory.rules(self.region).ok_or_else(|| {
+            failure(
+                Code::Unavailable,
+                "NO_RULES",
+                "no rule set is in force here yet: publish one, or wait until the directory is seen",
+                "本地尚无生效的规则集",
+            )
+        })
+    }
+
+    /// A unit that the directory knows.
+    pub(super) fn unit(
+        &self,
+        name: &str,
+        party: Option<&types::Party>,
+    ) -> Result<Party, Status> {
+        let party = party.ok_or_else(|| violation(name, "it must be set", "必须填写"))?;
+        let unit = Party {
+            organization: field(&format!("{name}.organization_id"), &party.organization_id)?,
+            desk: field(&format!("{name}.desk_id"), &party.desk_id)?,
+        };
+        if !self.directory.is_unit(unit) {
+            let en = "the directory has no such open desk of this organization";
+            return Err(violation(name, en, "名录中该组织没有此开放服务台"));
+        }
+        Ok(unit)
+    }
+
+    /// A unit of this region.
+    pub(super) fn own_unit(
+        &self,
+        name: &str,
+        party: Option<&types::Party>,
+    ) -> Result<Party, Status> {
+        let unit = self.unit(name, party)?;
+        if unit.region() != self.region {
+            return Err(violation(name, "it is a unit of another region", "该单位属于其他地区"));
+        }
+        Ok(unit)
+    }
+
+    pub(super) async fn text<A: Aggregate>(
+        &self,
+        hop: &Existing<A>,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Sealed<Text>, Status> {
+        self.seal::<A>(hop.case, hop.id, name, text).await
+    }
+
+    pub(super) async fn optional_text<A: Aggregate>(
+        &self,
+        hop: &Existing<A>,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Option<Sealed<Text>>, Status> {
+        if text.is_empty() { Ok(None) } else { self.text(hop, name, text).await.map(Some) }
+    }
+
+    /// What passes between the two sides of a hop is sealed as summary: the receiver may open it.
+    pub(super) async fn seal<A: Aggregate>(
+        &self,
+        case: CaseId,
+        id: ScopedId,
+        name: &'static str,
+        text: &str,
+    ) -> Result<Sealed<Text>, Status> {
+        let place = SealingPlace {
+            case,
+            stream: StreamId::new(A::KIND, id),
+            field: name,
+            role: PersonRole::Subject,
+            class: SealedClass::Summary,
+        };
+        node::sealing::seal(&self.sealer, &place, text, LONGEST_TEXT).await
+    }
+}
+
+/// Whether the actor works for this organization.
+pub(super) fn works_for(
+    actor: &eventsourcing::Actor,
+    organization: domain::ids::OrganizationId,
+) -> bool {
+    Acting::of(actor).is_some_and(|person| person.organization == organization)
+}
+
+pub(super) fn unknown_hop() -> Status {
+    failure(Code::NotFound, "HOP_UNKNOWN", "this region has no such hop", "本地没有该转介环节")
+}
