@@ -26,7 +26,7 @@ use service_runtime::grpc::{
 use tonic::{Code, Request, Response, Status};
 use vault::{KeyStoreError, Sealer, SealerError, SealingPlace};
 
-use crate::destroyed_again::{Opener, OpeningError};
+use crate::opening::{Opener, OpeningError};
 use crate::projection::{self, TextRow};
 
 /// Characters of a reason.

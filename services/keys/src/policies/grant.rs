@@ -244,3 +244,6 @@ fn wait(case: CaseId, region: Region, rows: &mut Rows) -> Result<(), PolicyError
     waiting.insert(case);
     Ok(rows.put(WAITING, key, &waiting)?)
 }
+
+#[cfg(test)]
+mod tests;
