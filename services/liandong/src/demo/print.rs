@@ -43,7 +43,7 @@ fn line(lang: Lang, entry: &Entry) -> String {
 
 fn who(lang: Lang, actor: &Actor) -> String {
     match (lang, actor.rule.as_str()) {
-        (Lang::Zh, "") => format!("〔{} {}〕", actor.organization_zh, actor.role),
+        (Lang::Zh, "") => format!("〔{} {}〕", actor.organization_zh, actor.role_zh),
         (Lang::En, "") => format!("[{}, {}]", actor.organization_en, actor.role),
         (Lang::Zh, rule) => format!("〔规则 {rule}〕"),
         (Lang::En, rule) => format!("[rule {rule}]"),
