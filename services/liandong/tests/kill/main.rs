@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ledger::Ledger;
 use program::Program;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 const ROUNDS: usize = 6;
 const CLIENTS: usize = 4;
