@@ -20,13 +20,22 @@ pub(super) struct Following {
     at: Vec<(LogId, Checkpoint)>,
     events: SelectAll<BoxStream<'static, (LogId, Result<FeedItem, FeedError>)>>,
     waiting: Vec<(LogId, Recorded)>,
+    /// The log that is taken in to its end before the others are followed.
+    first: Option<LogId>,
 }
 
 impl Following {
-    /// Begins where `name` has stopped before.
-    pub(super) fn start(runner: Runner, name: &str, logs: Vec<LogId>) -> Result<Self, RunnerError> {
+    /// Begins where `name` has stopped before. If the log `first` is among `logs`, it is taken in to
+    /// its end before any other: what was decided before is known before anything is decided.
+    pub(super) fn start(
+        runner: Runner,
+        name: &str,
+        logs: Vec<LogId>,
+        first: Option<&LogId>,
+    ) -> Result<Self, RunnerError> {
         let mut following = Self {
             name: name.to_owned(),
+            first: first.filter(|first| logs.contains(first)).cloned(),
             at: Vec::new(),
             events: SelectAll::new(),
             waiting: Vec::new(),
@@ -40,8 +49,11 @@ impl Following {
                 .ports
                 .progress
                 .reached(name, &log, at.position);
-            following.follow(log.clone(), at, Duration::ZERO);
             following.at.push((log, at));
+        }
+        match following.first.clone() {
+            Some(first) => following.follow_those(|log| *log == first),
+            None => following.follow_those(|_| true),
         }
         Ok(following)
     }
@@ -86,7 +98,13 @@ impl Following {
 
     fn take(&mut self, log: LogId, item: Result<FeedItem, FeedError>) -> Result<(), RunnerError> {
         match item {
-            Ok(FeedItem::CaughtUp) => Ok(()),
+            Ok(FeedItem::CaughtUp) => {
+                if self.first.as_ref() == Some(&log) {
+                    self.first = None;
+                    self.follow_those(|other| *other != log);
+                }
+                Ok(())
+            }
             Ok(FeedItem::Event(event)) => {
                 self.observe(&event);
                 if let Some((_, at)) = self.at.iter_mut().find(|(of, _)| *of == log) {
@@ -108,6 +126,18 @@ impl Following {
                 Ok(())
             }
             Err(broken) => Err(broken.into()),
+        }
+    }
+
+    fn follow_those(&mut self, which: impl Fn(&LogId) -> bool) {
+        let those: Vec<_> = self
+            .at
+            .iter()
+            .filter(|(log, _)| which(log))
+            .cloned()
+            .collect();
+        for (log, at) in those {
+            self.follow(log, at, Duration::ZERO);
         }
     }
 
