@@ -105,17 +105,7 @@ impl Following {
                 }
                 Ok(())
             }
-            Ok(FeedItem::Event(event)) => {
-                self.observe(&event);
-                if let Some((_, at)) = self.at.iter_mut().find(|(of, _)| *of == log) {
-                    *at = Checkpoint {
-                        position: event.position,
-                        hash: event.hash,
-                    };
-                }
-                self.waiting.push((log, *event));
-                Ok(())
-            }
+            Ok(FeedItem::Event(event)) => self.take_event(log, *event),
             Err(FeedError::Unavailable { log, cause }) => {
                 tracing::warn!(runner = self.name, %log, cause, "log is away; trying again");
                 metrics::counter!("liandong_feed_unavailable_total", "log" => log.to_string())
@@ -127,6 +117,25 @@ impl Following {
             }
             Err(broken) => Err(broken.into()),
         }
+    }
+
+    /// A feed delivers at least once: what was taken in before is passed over. What neither was nor
+    /// continues it is refused, whatever the feed has checked itself.
+    fn take_event(&mut self, log: LogId, event: Recorded) -> Result<(), RunnerError> {
+        let Some((_, at)) = self.at.iter_mut().find(|(of, _)| *of == log) else {
+            return Ok(());
+        };
+        if event.position <= at.position {
+            return Ok(());
+        }
+        let accepted = at.accept(event.position, &event.body.sha256(), &event.hash);
+        accepted.map_err(|broken| FeedError::Broken {
+            log: log.clone(),
+            broken,
+        })?;
+        self.observe(&event);
+        self.waiting.push((log, event));
+        Ok(())
     }
 
     fn follow_those(&mut self, which: impl Fn(&LogId) -> bool) {
