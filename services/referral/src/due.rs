@@ -23,7 +23,10 @@ impl DueRule for DueHops {
         match (due.duty.as_str(), due.stream.kind.as_str()) {
             (ANSWER, Referral::KIND) => self.expire(due),
             (PAUSE, Assignment::KIND) => {
-                vec![Step::of::<Assignment>(due.stream.id, AssignmentCommand::EndPause)]
+                vec![Step::of::<Assignment>(
+                    due.stream.id,
+                    AssignmentCommand::EndPause,
+                )]
             }
             _ => Vec::new(),
         }
@@ -32,7 +35,7 @@ impl DueRule for DueHops {
 
 impl DueHops {
     fn expire(&self, due: &Due) -> Vec<Step> {
-        // A row that cannot be read is read again when the clock looks next.
+        // The duty is a row of the same store, put there with the hop's.
         let row = hop(&self.rows, due.stream.id.uuid).ok().flatten();
         let referral = row.and_then(|row| row.referral);
         let Some(sent) = referral.as_ref().and_then(|known| known.state.dispatch()) else {
@@ -44,6 +47,9 @@ impl DueHops {
         let above = sent
             .escalate_to
             .and_then(|to| self.directory.parent_committee(to.organization));
-        expire(sent, above, &rules).into_iter().map(Step::from).collect()
+        expire(sent, above, &rules)
+            .into_iter()
+            .map(Step::from)
+            .collect()
     }
 }

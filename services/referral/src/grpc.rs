@@ -23,6 +23,8 @@ use service_runtime::grpc::{Gate, field, term};
 use tonic::{Request, Response, Status};
 use vault::Sealer;
 
+use crate::relay::relay_of;
+
 pub(crate) struct ReferralApi {
     pub(crate) region: Region,
     pub(crate) gate: Gate,
@@ -41,24 +43,35 @@ impl ReferralService for ReferralApi {
         let (mut call, request) = self.gate.command(request)?;
         let case: CaseId = field("case_id", &request.case_id)?;
         let from = self.own_unit("from", request.from.as_ref())?;
-        let to = self.unit("to", request.to.as_ref())?;
-        let flags: Result<BTreeSet<_>, Status> =
-            request.flags.iter().map(|flag| term::<ReportFlag, _>("flags", *flag)).collect();
+        let to = self.receiver(request.to.as_ref(), from)?;
+        let flags: Result<BTreeSet<_>, Status> = request
+            .flags
+            .iter()
+            .map(|flag| term::<ReportFlag, _>("flags", *flag))
+            .collect();
         let hop = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
         let terms = Terms {
             from,
             to,
             origin: from,
-            relay: self.directory.committee(Region::CENTRAL),
+            relay: relay_of(&self.directory, from, to),
             kind: HopKind::ByWorker,
             case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
             risk: term::<types::RiskLevel, _>("risk", request.risk)?,
             flags: flags?,
-            summary: self.seal::<Referral>(case, hop.0, "summary", &request.summary).await?,
+            summary: self
+                .seal::<Referral>(case, hop.0, "summary", &request.summary)
+                .await?,
         };
         call.case = Some(case.0);
-        let draft = Box::new(Draft { hop, terms, tenure: None });
-        let drafted = self.commands.handle::<Referral>(hop.0, ReferralCommand::Draft(draft), &call);
+        let draft = Box::new(Draft {
+            hop,
+            terms,
+            tenure: None,
+        });
+        let drafted = self
+            .commands
+            .handle::<Referral>(hop.0, ReferralCommand::Draft(draft), &call);
         self.gate.answer(drafted.await)
     }
 
@@ -67,10 +80,13 @@ impl ReferralService for ReferralApi {
         request: Request<pb::SubmitReferralRequest>,
     ) -> Result<Response<pb::SubmitReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Submit, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Submit, &call)
+            .await?;
         let basis = term::<types::DisclosureBasis, _>("basis", request.basis)?;
         let submission = self.submission(&hop, basis, &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::Submit(submission), &call).await
+        self.decide_sent(&hop, ReferralCommand::Submit(submission), &call)
+            .await
     }
 
     async fn refuse_submission(
@@ -78,9 +94,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::RefuseSubmissionRequest>,
     ) -> Result<Response<pb::RefuseSubmissionResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::RefuseSubmission, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::RefuseSubmission, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call).await
+        self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call)
+            .await
     }
 
     async fn dispatch_referral(
@@ -88,7 +107,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::DispatchReferralRequest>,
     ) -> Result<Response<pb::DispatchReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Dispatch, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Dispatch, &call)
+            .await?;
         let command = self.dispatch(&hop).await?;
         self.decide_sent(&hop, command, &call).await
     }
@@ -98,10 +119,13 @@ impl ReferralService for ReferralApi {
         request: Request<pb::CancelReferralRequest>,
     ) -> Result<Response<pb::CancelReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Cancel, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Cancel, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
         let steps = self.cancellation(&hop, reason);
-        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+        self.gate
+            .answer(self.commands.handle_all(&steps, &call).await)
     }
 
     async fn request_cancellation(
@@ -109,9 +133,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::RequestCancellationRequest>,
     ) -> Result<Response<pb::RequestCancellationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::RequestCancellation, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::RequestCancellation, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call).await
+        self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call)
+            .await
     }
 
     async fn supply_information(
@@ -119,9 +146,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::SupplyInformationRequest>,
     ) -> Result<Response<pb::SupplyInformationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::SupplyInformation, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::SupplyInformation, &call)
+            .await?;
         let answer = self.text(&hop, "answer", &request.answer).await?;
-        self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call).await
+        self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call)
+            .await
     }
 
     async fn uphold_return(
@@ -129,9 +159,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::UpholdReturnRequest>,
     ) -> Result<Response<pb::UpholdReturnResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::UpholdReturn, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::UpholdReturn, &call)
+            .await?;
         let note = self.optional_text(&hop, "note", &request.note).await?;
-        self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call).await
+        self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call)
+            .await
     }
 
     async fn receive_assignment(
@@ -140,7 +173,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::ReceiveAssignmentResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::Receive, &call).await
+        self.decide_received(id, AssignmentCommand::Receive, &call)
+            .await
     }
 
     async fn request_information(
@@ -151,8 +185,12 @@ impl ReferralService for ReferralApi {
         let kind = HopCommand::RequestInformation;
         let hop = self.received(&request.assignment_id, kind, &call).await?;
         let question = self.text(&hop, "question", &request.question).await?;
-        let command = AssignmentCommand::RequestInformation { question, rules: self.rules()? };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        let command = AssignmentCommand::RequestInformation {
+            question,
+            rules: self.rules()?,
+        };
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn accept_assignment(
@@ -161,7 +199,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::AcceptAssignmentResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::Accept, &call).await
+        self.decide_received(id, AssignmentCommand::Accept, &call)
+            .await
     }
 
     async fn refer_onward(
@@ -169,11 +208,15 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ReferOnwardRequest>,
     ) -> Result<Response<pb::ReferOnwardResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.received(&request.assignment_id, HopCommand::ReferOnward, &call).await?;
-        let to = self.unit("to", request.to.as_ref())?;
+        let hop = self
+            .received(&request.assignment_id, HopCommand::ReferOnward, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        let steps = self.onward(&hop, to, reason, &call).await?;
-        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+        let steps = self
+            .onward(&hop, request.to.as_ref(), reason, &call)
+            .await?;
+        self.gate
+            .answer(self.commands.handle_all(&steps, &call).await)
     }
 
     async fn propose_return(
@@ -181,13 +224,16 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ProposeReturnRequest>,
     ) -> Result<Response<pb::ProposeReturnResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.received(&request.assignment_id, HopCommand::ProposeReturn, &call).await?;
+        let hop = self
+            .received(&request.assignment_id, HopCommand::ProposeReturn, &call)
+            .await?;
         let command = AssignmentCommand::ProposeReturn {
             code: term::<pb::ReturnCode, _>("code", request.code)?,
             evidence: self.text(&hop, "evidence", &request.evidence).await?,
             rules: self.rules()?,
         };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn confirm_cancellation(
@@ -196,7 +242,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::ConfirmCancellationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::ConfirmCancellation, &call).await
+        self.decide_received(id, AssignmentCommand::ConfirmCancellation, &call)
+            .await
     }
 
     async fn decline_cancellation(
@@ -208,31 +255,38 @@ impl ReferralService for ReferralApi {
         let hop = self.received(&request.assignment_id, kind, &call).await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
         let command = AssignmentCommand::DeclineCancellation { reason };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn get_referral(
         &self,
         request: Request<pb::GetReferralRequest>,
     ) -> Result<Response<pb::GetReferralResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.get_hop(request.into_inner()).await.map(Response::new)
+        let actor = self.gate.actor(&request)?;
+        self.get_hop(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn list_referrals(
         &self,
         request: Request<pb::ListReferralsRequest>,
     ) -> Result<Response<pb::ListReferralsResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.hops_of_case(request.into_inner()).await.map(Response::new)
+        let actor = self.gate.actor(&request)?;
+        self.hops_of_case(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn get_custody(
         &self,
         request: Request<pb::GetCustodyRequest>,
     ) -> Result<Response<pb::GetCustodyResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.custody_of_case(request.into_inner()).await.map(Response::new)
+        let actor = self.gate.actor(&request)?;
+        self.custody_of_case(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn get_transition_table(
@@ -248,7 +302,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ListAllowedActionsRequest>,
     ) -> Result<Response<pb::ListAllowedActionsResponse>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.allowed_actions(&actor, request.into_inner()).await.map(Response::new)
+        self.allowed_actions(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn list_inbox(
@@ -256,7 +312,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ListInboxRequest>,
     ) -> Result<Response<pb::ListInboxResponse>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.open_hops(&actor, request.into_inner()).await.map(Response::new)
+        self.open_hops(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     type WatchInboxStream =
@@ -267,6 +325,7 @@ impl ReferralService for ReferralApi {
         request: Request<pb::WatchInboxRequest>,
     ) -> Result<Response<Self::WatchInboxStream>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.watched_inbox(actor, request.into_inner()).map(Response::new)
+        self.watched_inbox(actor, request.into_inner())
+            .map(Response::new)
     }
 }
