@@ -207,11 +207,12 @@ impl ReferralService for ReferralApi {
         &self,
         request: Request<pb::ReferOnwardRequest>,
     ) -> Result<Response<pb::ReferOnwardResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
+        let (mut call, request) = self.gate.command(request)?;
         let hop = self
             .received(&request.assignment_id, HopCommand::ReferOnward, &call)
             .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
+        call.case = Some(hop.case.0);
         let steps = self
             .onward(&hop, request.to.as_ref(), reason, &call)
             .await?;
