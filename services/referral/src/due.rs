@@ -23,7 +23,10 @@ impl DueRule for DueHops {
         match (due.duty.as_str(), due.stream.kind.as_str()) {
             (ANSWER, Referral::KIND) => self.expire(due),
             (PAUSE, Assignment::KIND) => {
-                vec![Step::of::<Assignment>(due.stream.id, AssignmentCommand::EndPause)]
+                vec![Step::of::<Assignment>(
+                    due.stream.id,
+                    AssignmentCommand::EndPause,
+                )]
             }
             _ => Vec::new(),
         }
@@ -44,6 +47,9 @@ impl DueHops {
         let above = sent
             .escalate_to
             .and_then(|to| self.directory.parent_committee(to.organization));
-        expire(sent, above, &rules).into_iter().map(Step::from).collect()
+        expire(sent, above, &rules)
+            .into_iter()
+            .map(Step::from)
+            .collect()
     }
 }

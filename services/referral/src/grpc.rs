@@ -42,8 +42,11 @@ impl ReferralService for ReferralApi {
         let case: CaseId = field("case_id", &request.case_id)?;
         let from = self.own_unit("from", request.from.as_ref())?;
         let to = self.unit("to", request.to.as_ref())?;
-        let flags: Result<BTreeSet<_>, Status> =
-            request.flags.iter().map(|flag| term::<ReportFlag, _>("flags", *flag)).collect();
+        let flags: Result<BTreeSet<_>, Status> = request
+            .flags
+            .iter()
+            .map(|flag| term::<ReportFlag, _>("flags", *flag))
+            .collect();
         let hop = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
         let terms = Terms {
             from,
@@ -54,11 +57,19 @@ impl ReferralService for ReferralApi {
             case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
             risk: term::<types::RiskLevel, _>("risk", request.risk)?,
             flags: flags?,
-            summary: self.seal::<Referral>(case, hop.0, "summary", &request.summary).await?,
+            summary: self
+                .seal::<Referral>(case, hop.0, "summary", &request.summary)
+                .await?,
         };
         call.case = Some(case.0);
-        let draft = Box::new(Draft { hop, terms, tenure: None });
-        let drafted = self.commands.handle::<Referral>(hop.0, ReferralCommand::Draft(draft), &call);
+        let draft = Box::new(Draft {
+            hop,
+            terms,
+            tenure: None,
+        });
+        let drafted = self
+            .commands
+            .handle::<Referral>(hop.0, ReferralCommand::Draft(draft), &call);
         self.gate.answer(drafted.await)
     }
 
@@ -67,10 +78,13 @@ impl ReferralService for ReferralApi {
         request: Request<pb::SubmitReferralRequest>,
     ) -> Result<Response<pb::SubmitReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Submit, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Submit, &call)
+            .await?;
         let basis = term::<types::DisclosureBasis, _>("basis", request.basis)?;
         let submission = self.submission(&hop, basis, &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::Submit(submission), &call).await
+        self.decide_sent(&hop, ReferralCommand::Submit(submission), &call)
+            .await
     }
 
     async fn refuse_submission(
@@ -78,9 +92,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::RefuseSubmissionRequest>,
     ) -> Result<Response<pb::RefuseSubmissionResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::RefuseSubmission, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::RefuseSubmission, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call).await
+        self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call)
+            .await
     }
 
     async fn dispatch_referral(
@@ -88,7 +105,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::DispatchReferralRequest>,
     ) -> Result<Response<pb::DispatchReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Dispatch, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Dispatch, &call)
+            .await?;
         let command = self.dispatch(&hop).await?;
         self.decide_sent(&hop, command, &call).await
     }
@@ -98,10 +117,13 @@ impl ReferralService for ReferralApi {
         request: Request<pb::CancelReferralRequest>,
     ) -> Result<Response<pb::CancelReferralResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::Cancel, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::Cancel, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
         let steps = self.cancellation(&hop, reason);
-        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+        self.gate
+            .answer(self.commands.handle_all(&steps, &call).await)
     }
 
     async fn request_cancellation(
@@ -109,9 +131,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::RequestCancellationRequest>,
     ) -> Result<Response<pb::RequestCancellationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::RequestCancellation, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::RequestCancellation, &call)
+            .await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call).await
+        self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call)
+            .await
     }
 
     async fn supply_information(
@@ -119,9 +144,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::SupplyInformationRequest>,
     ) -> Result<Response<pb::SupplyInformationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::SupplyInformation, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::SupplyInformation, &call)
+            .await?;
         let answer = self.text(&hop, "answer", &request.answer).await?;
-        self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call).await
+        self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call)
+            .await
     }
 
     async fn uphold_return(
@@ -129,9 +157,12 @@ impl ReferralService for ReferralApi {
         request: Request<pb::UpholdReturnRequest>,
     ) -> Result<Response<pb::UpholdReturnResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.sent(&request.referral_id, HopCommand::UpholdReturn, &call).await?;
+        let hop = self
+            .sent(&request.referral_id, HopCommand::UpholdReturn, &call)
+            .await?;
         let note = self.optional_text(&hop, "note", &request.note).await?;
-        self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call).await
+        self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call)
+            .await
     }
 
     async fn receive_assignment(
@@ -140,7 +171,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::ReceiveAssignmentResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::Receive, &call).await
+        self.decide_received(id, AssignmentCommand::Receive, &call)
+            .await
     }
 
     async fn request_information(
@@ -151,8 +183,12 @@ impl ReferralService for ReferralApi {
         let kind = HopCommand::RequestInformation;
         let hop = self.received(&request.assignment_id, kind, &call).await?;
         let question = self.text(&hop, "question", &request.question).await?;
-        let command = AssignmentCommand::RequestInformation { question, rules: self.rules()? };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        let command = AssignmentCommand::RequestInformation {
+            question,
+            rules: self.rules()?,
+        };
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn accept_assignment(
@@ -161,7 +197,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::AcceptAssignmentResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::Accept, &call).await
+        self.decide_received(id, AssignmentCommand::Accept, &call)
+            .await
     }
 
     async fn refer_onward(
@@ -169,11 +206,14 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ReferOnwardRequest>,
     ) -> Result<Response<pb::ReferOnwardResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.received(&request.assignment_id, HopCommand::ReferOnward, &call).await?;
+        let hop = self
+            .received(&request.assignment_id, HopCommand::ReferOnward, &call)
+            .await?;
         let to = self.unit("to", request.to.as_ref())?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
         let steps = self.onward(&hop, to, reason, &call).await?;
-        self.gate.answer(self.commands.handle_all(&steps, &call).await)
+        self.gate
+            .answer(self.commands.handle_all(&steps, &call).await)
     }
 
     async fn propose_return(
@@ -181,13 +221,16 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ProposeReturnRequest>,
     ) -> Result<Response<pb::ProposeReturnResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
-        let hop = self.received(&request.assignment_id, HopCommand::ProposeReturn, &call).await?;
+        let hop = self
+            .received(&request.assignment_id, HopCommand::ProposeReturn, &call)
+            .await?;
         let command = AssignmentCommand::ProposeReturn {
             code: term::<pb::ReturnCode, _>("code", request.code)?,
             evidence: self.text(&hop, "evidence", &request.evidence).await?,
             rules: self.rules()?,
         };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn confirm_cancellation(
@@ -196,7 +239,8 @@ impl ReferralService for ReferralApi {
     ) -> Result<Response<pb::ConfirmCancellationResponse>, Status> {
         let (call, request) = self.gate.command(request)?;
         let id: AssignmentId = field("assignment_id", &request.assignment_id)?;
-        self.decide_received(id, AssignmentCommand::ConfirmCancellation, &call).await
+        self.decide_received(id, AssignmentCommand::ConfirmCancellation, &call)
+            .await
     }
 
     async fn decline_cancellation(
@@ -208,7 +252,8 @@ impl ReferralService for ReferralApi {
         let hop = self.received(&request.assignment_id, kind, &call).await?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
         let command = AssignmentCommand::DeclineCancellation { reason };
-        self.decide_received(AssignmentId(hop.id), command, &call).await
+        self.decide_received(AssignmentId(hop.id), command, &call)
+            .await
     }
 
     async fn get_referral(
@@ -224,7 +269,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ListReferralsRequest>,
     ) -> Result<Response<pb::ListReferralsResponse>, Status> {
         self.gate.actor(&request)?;
-        self.hops_of_case(request.into_inner()).await.map(Response::new)
+        self.hops_of_case(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn get_custody(
@@ -232,7 +279,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::GetCustodyRequest>,
     ) -> Result<Response<pb::GetCustodyResponse>, Status> {
         self.gate.actor(&request)?;
-        self.custody_of_case(request.into_inner()).await.map(Response::new)
+        self.custody_of_case(request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn get_transition_table(
@@ -248,7 +297,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ListAllowedActionsRequest>,
     ) -> Result<Response<pb::ListAllowedActionsResponse>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.allowed_actions(&actor, request.into_inner()).await.map(Response::new)
+        self.allowed_actions(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn list_inbox(
@@ -256,7 +307,9 @@ impl ReferralService for ReferralApi {
         request: Request<pb::ListInboxRequest>,
     ) -> Result<Response<pb::ListInboxResponse>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.open_hops(&actor, request.into_inner()).await.map(Response::new)
+        self.open_hops(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     type WatchInboxStream =
@@ -267,6 +320,7 @@ impl ReferralService for ReferralApi {
         request: Request<pb::WatchInboxRequest>,
     ) -> Result<Response<Self::WatchInboxStream>, Status> {
         let actor = self.gate.actor(&request)?;
-        self.watched_inbox(actor, request.into_inner()).map(Response::new)
+        self.watched_inbox(actor, request.into_inner())
+            .map(Response::new)
     }
 }

@@ -53,10 +53,17 @@ pub(crate) fn changed(
             rows.put(OPEN, open_key(desk, uuid, after).as_bytes(), &uuid)?;
         }
         let counter: Option<Counter> = rows.get(COUNTERS, desk.to_string().as_bytes())?;
-        let mut counter = counter.unwrap_or_else(|| Counter { store: Uuid::new_v4(), last: 0 });
+        let mut counter = counter.unwrap_or_else(|| Counter {
+            store: Uuid::new_v4(),
+            last: 0,
+        });
         counter.last += 1;
         rows.put(COUNTERS, desk.to_string().as_bytes(), &counter)?;
-        rows.put(CHANGES, format!("{desk}/{:016x}", counter.last).as_bytes(), change)?;
+        rows.put(
+            CHANGES,
+            format!("{desk}/{:016x}", counter.last).as_bytes(),
+            change,
+        )?;
     }
     Ok(())
 }
@@ -89,7 +96,9 @@ pub(crate) fn changes(
 ) -> Result<Vec<(String, Changed)>, StoreError> {
     let rows = Rows::new(store.clone());
     let counter: Option<Counter> = rows.get(COUNTERS, desk.to_string().as_bytes())?;
-    let Some(counter) = counter else { return Ok(Vec::new()) };
+    let Some(counter) = counter else {
+        return Ok(Vec::new());
+    };
     let of_store = format!("{}-", counter.store);
     // A cursor of another store (its rows have been rebuilt since) begins again: at least once.
     let number = cursor.strip_prefix(&of_store).unwrap_or_default();
@@ -107,20 +116,32 @@ pub(crate) fn changes(
 
 /// The desks of this region that have to do with the hop.
 fn desks(row: &HopRow, region: Region) -> Vec<DeskId> {
-    let Some(terms) = row.terms() else { return Vec::new() };
+    let Some(terms) = row.terms() else {
+        return Vec::new();
+    };
     let sends = row.referral.is_some().then_some(terms.from.desk);
     let receives = row.assignment.is_some().then_some(terms.to.desk);
-    sends.into_iter().chain(receives).filter(|desk| desk.region() == region).collect()
+    sends
+        .into_iter()
+        .chain(receives)
+        .filter(|desk| desk.region() == region)
+        .collect()
 }
 
 fn is_over(row: &HopRow) -> bool {
     use HopState::{Cancelled, Expired, ReferredOnward, Returned};
-    matches!(row.state(), Some(Returned | ReferredOnward | Cancelled | Expired))
+    matches!(
+        row.state(),
+        Some(Returned | ReferredOnward | Cancelled | Expired)
+    )
 }
 
 fn open_key(desk: DeskId, uuid: Uuid, row: &HopRow) -> String {
     let due_at = row.view().and_then(|view| view.due_at());
     // Due times lie after 1970, so that digits sort as time does.
-    let due = due_at.map_or_else(|| NO_DUE.to_owned(), |at| format!("{:020}", at.as_millisecond()));
+    let due = due_at.map_or_else(
+        || NO_DUE.to_owned(),
+        |at| format!("{:020}", at.as_millisecond()),
+    );
     format!("{desk}/{due}/{uuid}")
 }

@@ -43,16 +43,28 @@ pub fn service(
         sealer,
         rows: ports.rows.clone(),
     };
-    let rows = projection::HopRows { region: ports.region, log: ports.own(CONTEXT) };
-    let subjects = subject::Subjects { log: ports.own("intake") };
-    let due = due::DueHops { rows: ports.rows.clone(), directory: directory.clone() };
+    let rows = projection::HopRows {
+        region: ports.region,
+        log: ports.own(CONTEXT),
+    };
+    let subjects = subject::Subjects {
+        log: ports.own("intake"),
+    };
+    let due = due::DueHops {
+        rows: ports.rows.clone(),
+        directory: directory.clone(),
+    };
     Service {
         name: CONTEXT,
         routes: Box::new(move |routes| {
             routes.add_service(service_runtime::tuned!(ReferralServiceServer::new(api)))
         }),
         projections: vec![directory, Arc::new(rows), Arc::new(subjects)],
-        writes: Some(WithLog { log, policies: policies(ports), due_rules: vec![Arc::new(due)] }),
+        writes: Some(WithLog {
+            log,
+            policies: policies(ports),
+            due_rules: vec![Arc::new(due)],
+        }),
     }
 }
 
@@ -61,15 +73,27 @@ fn policies(ports: &Ports) -> Vec<Arc<dyn Policy>> {
     use policies::{DraftProposed, FollowHops, OpenCustody, StartWork};
     let follow = |name, reaction| {
         let logs = ports.logs(CONTEXT);
-        Arc::new(FollowHops { name, region: ports.region, logs, reaction }) as Arc<dyn Policy>
+        Arc::new(FollowHops {
+            name,
+            region: ports.region,
+            logs,
+            reaction,
+        }) as Arc<dyn Policy>
     };
     vec![
-        Arc::new(OpenCustody { log: ports.own("intake") }),
-        Arc::new(DraftProposed { log: ports.own("intake") }),
+        Arc::new(OpenCustody {
+            log: ports.own("intake"),
+        }),
+        Arc::new(DraftProposed {
+            log: ports.own("intake"),
+        }),
         follow("tell-receiver", tell_receiver),
         follow("tell-sender", tell_sender),
         follow("keep-custody", keep_custody),
         follow("withdraw-hops", withdraw),
-        Arc::new(StartWork { region: ports.region, log: ports.own("caseteam") }),
+        Arc::new(StartWork {
+            region: ports.region,
+            log: ports.own("caseteam"),
+        }),
     ]
 }

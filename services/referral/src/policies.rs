@@ -36,7 +36,10 @@ impl Policy for OpenCustody {
             return Ok(Vec::new());
         };
         let custody = CaseId(case).custody_in(custodian.region());
-        Ok(vec![Step::of::<Custody>(custody.0, CustodyCommand::Open { custodian })])
+        Ok(vec![Step::of::<Custody>(
+            custody.0,
+            CustodyCommand::Open { custodian },
+        )])
     }
 }
 
@@ -72,10 +75,26 @@ impl Policy for DraftProposed {
             ProposalCause::CallbacksExhausted { .. } => HopKind::ByRule,
             ProposalCause::Supervisor { .. } => HopKind::ByWorker,
         };
-        let terms =
-            Terms { from, to, origin: from, relay: Some(to), kind, case_type, risk, flags, summary };
-        let draft = Box::new(Draft { hop, terms, tenure: None });
-        Ok(vec![Step::of::<Referral>(hop.0, ReferralCommand::Draft(draft))])
+        let terms = Terms {
+            from,
+            to,
+            origin: from,
+            relay: Some(to),
+            kind,
+            case_type,
+            risk,
+            flags,
+            summary,
+        };
+        let draft = Box::new(Draft {
+            hop,
+            terms,
+            tenure: None,
+        });
+        Ok(vec![Step::of::<Referral>(
+            hop.0,
+            ReferralCommand::Draft(draft),
+        )])
     }
 }
 
@@ -131,7 +150,10 @@ impl Policy for StartWork {
         }
         rows.put(STARTED, key.as_bytes(), &())?;
         let id = hop.at(self.region).0;
-        Ok(vec![Step::of::<Assignment>(id, AssignmentCommand::StartWork)])
+        Ok(vec![Step::of::<Assignment>(
+            id,
+            AssignmentCommand::StartWork,
+        )])
     }
 }
 

@@ -48,18 +48,32 @@ pub(crate) struct Known<A> {
 
 impl HopRow {
     fn new(case: CaseId, updated_at: Timestamp) -> Self {
-        Self { case, referral: None, assignment: None, updated_at }
+        Self {
+            case,
+            referral: None,
+            assignment: None,
+            updated_at,
+        }
     }
 
     /// None until it is dispatched.
     pub(crate) fn dispatch(&self) -> Option<&Dispatch> {
-        let received = self.assignment.as_ref().and_then(|known| known.state.dispatch());
-        received.or(self.referral.as_ref().and_then(|known| known.state.dispatch()))
+        let received = self
+            .assignment
+            .as_ref()
+            .and_then(|known| known.state.dispatch());
+        received.or(self
+            .referral
+            .as_ref()
+            .and_then(|known| known.state.dispatch()))
     }
 
     pub(crate) fn terms(&self) -> Option<&Terms> {
         let sent = self.referral.as_ref().and_then(|known| known.state.terms());
-        let received = self.assignment.as_ref().and_then(|known| known.state.dispatch());
+        let received = self
+            .assignment
+            .as_ref()
+            .and_then(|known| known.state.dispatch());
         sent.or(received.map(|dispatch| &dispatch.terms))
     }
 
@@ -115,7 +129,9 @@ impl HopRows {
         due: impl Fn(&A) -> (&'static str, Option<Timestamp>),
     ) -> Result<(), ProjectionError> {
         let envelope = &event.envelope;
-        let Some(case) = envelope.caseid.map(CaseId) else { return Ok(()) };
+        let Some(case) = envelope.caseid.map(CaseId) else {
+            return Ok(());
+        };
         let uuid = envelope.subject.id.uuid;
         let known: Option<HopRow> = rows.get(HOPS, uuid.as_bytes())?;
         if known.is_none() {
@@ -130,7 +146,10 @@ impl HopRows {
         let was_due = due(&state).1;
         state.evolve(&decode::<A>(envelope)?);
         let (duty, due_at) = due(&state);
-        *side = Some(Known { state, version: envelope.version });
+        *side = Some(Known {
+            state,
+            version: envelope.version,
+        });
         match due_at {
             Some(due_at) if was_due != Some(due_at) => rows.start_duty(&Due {
                 due_at,
@@ -163,7 +182,9 @@ fn pause_due(assignment: &Assignment) -> (&'static str, Option<Timestamp>) {
 }
 
 fn custody_moved(event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
-    let Some(case) = event.envelope.caseid else { return Ok(()) };
+    let Some(case) = event.envelope.caseid else {
+        return Ok(());
+    };
     let key = case.to_string();
     let mut custody: Custody = rows.get(CUSTODY, key.as_bytes())?.unwrap_or_default();
     custody.evolve(&decode::<Custody>(&event.envelope)?);

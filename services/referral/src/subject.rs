@@ -41,26 +41,38 @@ impl Projection for Subjects {
         };
         let key = case.to_string();
         let known: Option<Subject> = rows.get(SUBJECTS, key.as_bytes())?;
-        let mut subject =
-            known.unwrap_or(Subject { age_band: AgeBand::Unknown, guardian_suspected: false });
+        let mut subject = known.unwrap_or(Subject {
+            age_band: AgeBand::Unknown,
+            guardian_suspected: false,
+        });
         match decode::<Intake>(envelope)? {
             IntakeEvent::ContactRecorded { contact, .. } => {
-                if let Matter::Concern { subject: described, .. } = &contact.matter {
+                if let Matter::Concern {
+                    subject: described, ..
+                } = &contact.matter
+                {
                     subject.age_band = described.age_band;
                 }
             }
             IntakeEvent::SubjectDescribed { subject: described } => {
                 subject.age_band = described.age_band;
             }
-            IntakeEvent::Triaged { assessment, .. } | IntakeEvent::Reassessed { assessment, .. } => {
+            IntakeEvent::Triaged { assessment, .. }
+            | IntakeEvent::Reassessed { assessment, .. } => {
                 subject.guardian_suspected |=
                     assessment.reasons.contains(&RiskReason::GuardianSuspected);
             }
             // The mark is set because the guardian is the suspect; lifted when that is settled.
-            IntakeEvent::SafetyMarked { mark: SafetyMark::NeverTellGuardian, .. } => {
+            IntakeEvent::SafetyMarked {
+                mark: SafetyMark::NeverTellGuardian,
+                ..
+            } => {
                 subject.guardian_suspected = true;
             }
-            IntakeEvent::SafetyMarkLifted { mark: SafetyMark::NeverTellGuardian, .. } => {
+            IntakeEvent::SafetyMarkLifted {
+                mark: SafetyMark::NeverTellGuardian,
+                ..
+            } => {
                 subject.guardian_suspected = false;
             }
             _ => return Ok(()),

@@ -150,16 +150,28 @@ impl Granting {
         }
     }
 
-    /// What this policy granted it knows; what a person granted stands in the log already.
-    pub(super) fn granted_by_person(&mut self, terms: &GrantTerms) {
+    /// What a person granted stands in the log already. What this policy granted it knows, unless
+    /// its rows are being rebuilt: then the log tells, and it is not granted again.
+    pub(super) fn granted(&mut self, terms: &GrantTerms, keys: &[KeyId], by_person: bool) {
+        let known = self.standing.get(&terms.to);
+        if !by_person && known.is_some_and(|known| !known.is_widened_by(terms, keys)) {
+            return;
+        }
         self.widen(terms.clone());
         if let Some(standing) = self.standing.get_mut(&terms.to) {
             standing.recorded |= standing.terms == *terms;
+            standing.delivered.extend(keys);
         }
     }
 }
 
 impl Standing {
+    fn is_widened_by(&self, terms: &GrantTerms, keys: &[KeyId]) -> bool {
+        !terms.classes.is_subset(&self.terms.classes)
+            || terms.expires_at > self.terms.expires_at
+            || keys.iter().any(|key| !self.delivered.contains(key))
+    }
+
     /// The keys it may have and has not got. Its own it has.
     pub(super) fn owed(&self, keys: &BTreeMap<KeyId, Protects>) -> Vec<(KeyId, Protects)> {
         let owed = keys.iter().filter(|(key, (_, class))| {

@@ -54,6 +54,9 @@ async fn no_acknowledged_command_is_lost_or_doubled_over_kill_nine() {
     program.kill();
 
     let answered: usize = ledgers.iter().map(Ledger::answered).sum();
-    assert!(answered > CLIENTS * ROUNDS, "only {answered} commands were answered: no load");
+    assert!(
+        answered > CLIENTS * ROUNDS,
+        "only {answered} commands were answered: no load"
+    );
     ledger::compare(&ledgers, &program::intake_log(data.path()).await);
 }

@@ -13,9 +13,7 @@ use domain::referral::{
 };
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::{DisclosureBasis, Party};
-use eventsourcing::{
-    Aggregate, Rejected, RequestContext, ScopedId, Step, StreamId, Version, fold,
-};
+use eventsourcing::{Aggregate, Rejected, RequestContext, ScopedId, Step, StreamId, Version, fold};
 use proto::types::v1 as types;
 use proto::types::v1::CommandResult;
 use service_runtime::grpc::{failure, field, rejected, violation};
@@ -67,10 +65,15 @@ impl ReferralApi {
         let stream = StreamId::new(A::KIND, id);
         let history = self.commands.log().read(&stream, Version(1)).await;
         let history = history.map_err(|error| self.gate.failed(error.into()))?;
-        let case = history.first().and_then(|first| first.envelope.caseid).map(CaseId);
+        let case = history
+            .first()
+            .and_then(|first| first.envelope.caseid)
+            .map(CaseId);
         let Some(case) = case else {
             let missing = TABLE.allow(None, command, &possible_roles(&call.actor));
-            return Err(missing.map_or_else(|why| rejected(&Rejected::from(why)), |_| unknown_hop()));
+            return Err(
+                missing.map_or_else(|why| rejected(&Rejected::from(why)), |_| unknown_hop())
+            );
         };
         let state = fold(&history).map_err(|error| self.gate.failed(error.into()))?;
         Ok(Existing { id, case, state })
@@ -82,7 +85,11 @@ impl ReferralApi {
         command: ReferralCommand,
         call: &RequestContext,
     ) -> Result<Response<R>, Status> {
-        self.gate.answer(self.commands.handle::<Referral>(hop.id, command, call).await)
+        self.gate.answer(
+            self.commands
+                .handle::<Referral>(hop.id, command, call)
+                .await,
+        )
     }
 
     pub(super) async fn decide_received<R: From<CommandResult>>(
@@ -91,7 +98,11 @@ impl ReferralApi {
         command: AssignmentCommand,
         call: &RequestContext,
     ) -> Result<Response<R>, Status> {
-        self.gate.answer(self.commands.handle::<Assignment>(id.0, command, call).await)
+        self.gate.answer(
+            self.commands
+                .handle::<Assignment>(id.0, command, call)
+                .await,
+        )
     }
 
     /// Whose consent counts follows from what is recorded: what a hop carries on keeps its parent's.
@@ -105,7 +116,10 @@ impl ReferralApi {
             Some(HopKind::Onward { parent }) => self.assigned(parent.at(self.region)).await?,
             _ => None,
         };
-        let carried = parent.as_ref().and_then(Assignment::dispatch).map(|sent| &sent.submission);
+        let carried = parent
+            .as_ref()
+            .and_then(Assignment::dispatch)
+            .map(|sent| &sent.submission);
         let (age_band, guardian_suspected) = match carried {
             Some(carried) => (carried.age_band, carried.guardian_suspected),
             None => self.recorded(hop.case)?,
@@ -154,13 +168,24 @@ impl ReferralApi {
     /// A custodian that cancels its own hop takes note in the same append: no acceptance can come
     /// between.
     pub(super) fn cancellation(&self, hop: &Existing<Referral>, reason: Sealed<Text>) -> Vec<Step> {
-        let custodian = hop.state.dispatch().map(|sent| sent.tenure.custodian.region());
+        let custodian = hop
+            .state
+            .dispatch()
+            .map(|sent| sent.tenure.custodian.region());
         let custody_told = custodian == Some(self.region);
-        let cancel = ReferralCommand::Cancel { reason, custody_told };
+        let cancel = ReferralCommand::Cancel {
+            reason,
+            custody_told,
+        };
         let mut steps = vec![Step::of::<Referral>(hop.id, cancel)];
         if custody_told {
-            let noted = CustodyCommand::NoteCancellation { hop: ReferralId(hop.id) };
-            steps.push(Step::of::<Custody>(hop.case.custody_in(self.region).0, noted));
+            let noted = CustodyCommand::NoteCancellation {
+                hop: ReferralId(hop.id),
+            };
+            steps.push(Step::of::<Custody>(
+                hop.case.custody_in(self.region).0,
+                noted,
+            ));
         }
         steps
     }
@@ -189,8 +214,18 @@ impl ReferralApi {
             kind: HopKind::Onward { parent: sent.hop },
             ..sent.terms.clone()
         };
-        let onward = AssignmentCommand::ReferOnward { child, to, tenure, earlier_child, reason };
-        let draft = Box::new(Draft { hop: child, terms, tenure: Some(tenure) });
+        let onward = AssignmentCommand::ReferOnward {
+            child,
+            to,
+            tenure,
+            earlier_child,
+            reason,
+        };
+        let draft = Box::new(Draft {
+            hop: child,
+            terms,
+            tenure: Some(tenure),
+        });
         Ok(vec![
             Step::of::<Assignment>(hop.id, onward),
             Step::of::<Referral>(child.0, ReferralCommand::Draft(draft)),
@@ -209,11 +244,7 @@ impl ReferralApi {
     }
 
     /// A unit that the directory knows.
-    pub(super) fn unit(
-        &self,
-        name: &str,
-        party: Option<&types::Party>,
-    ) -> Result<Party, Status> {
+    pub(super) fn unit(&self, name: &str, party: Option<&types::Party>) -> Result<Party, Status> {
         let party = party.ok_or_else(|| violation(name, "it must be set", "必须填写"))?;
         let unit = Party {
             organization: field(&format!("{name}.organization_id"), &party.organization_id)?,
@@ -234,7 +265,11 @@ impl ReferralApi {
     ) -> Result<Party, Status> {
         let unit = self.unit(name, party)?;
         if unit.region() != self.region {
-            return Err(violation(name, "it is a unit of another region", "该单位属于其他地区"));
+            return Err(violation(
+                name,
+                "it is a unit of another region",
+                "该单位属于其他地区",
+            ));
         }
         Ok(unit)
     }
@@ -254,7 +289,11 @@ impl ReferralApi {
         name: &'static str,
         text: &str,
     ) -> Result<Option<Sealed<Text>>, Status> {
-        if text.is_empty() { Ok(None) } else { self.text(hop, name, text).await.map(Some) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            self.text(hop, name, text).await.map(Some)
+        }
     }
 
     /// What passes between the two sides of a hop is sealed as summary: the receiver may open it.
@@ -285,5 +324,10 @@ pub(super) fn works_for(
 }
 
 pub(super) fn unknown_hop() -> Status {
-    failure(Code::NotFound, "HOP_UNKNOWN", "this region has no such hop", "本地没有该转介环节")
+    failure(
+        Code::NotFound,
+        "HOP_UNKNOWN",
+        "this region has no such hop",
+        "本地没有该转介环节",
+    )
 }

@@ -26,11 +26,16 @@ pub(super) fn hop(uuid: Uuid, row: &HopRow) -> Option<pb::Hop> {
     let assignment = row.assignment.as_ref().map(|known| &known.state);
     let accepted_by = assignment.and_then(domain::referral::Assignment::accepted_by);
     let paused_until = assignment.and_then(domain::referral::Assignment::paused_until);
-    let escalated = row.referral.as_ref().and_then(|known| known.state.escalated());
+    let escalated = row
+        .referral
+        .as_ref()
+        .and_then(|known| known.state.escalated());
     let (custody, void_reason) = ruling(view.accepted(), view.ruling());
     Some(pb::Hop {
         referral_id: ReferralId::new(terms.from.region(), uuid).to_string(),
-        assignment_id: ReferralId::new(terms.from.region(), uuid).at(terms.to.region()).to_string(),
+        assignment_id: ReferralId::new(terms.from.region(), uuid)
+            .at(terms.to.region())
+            .to_string(),
         case_id: row.case.to_string(),
         state: enum_number::<pb::HopState>(state.name()),
         state_zh: state.zh().to_owned(),
@@ -43,7 +48,11 @@ pub(super) fn hop(uuid: Uuid, row: &HopRow) -> Option<pb::Hop> {
         follows_referral_id: text(row.parent()),
         case_type: enum_number::<types::CaseType>(terms.case_type.name()),
         risk: enum_number::<types::RiskLevel>(terms.risk.name()),
-        flags: terms.flags.iter().map(|flag| enum_number::<ReportFlag>(flag.name())).collect(),
+        flags: terms
+            .flags
+            .iter()
+            .map(|flag| enum_number::<ReportFlag>(flag.name()))
+            .collect(),
         basis: sent.map_or(0, |sent| {
             enum_number::<types::DisclosureBasis>(sent.submission.basis.name())
         }),
@@ -51,14 +60,18 @@ pub(super) fn hop(uuid: Uuid, row: &HopRow) -> Option<pb::Hop> {
             .and_then(|sent| sent.approved_by)
             .map(|worker| worker.to_string())
             .unwrap_or_default(),
-        accepted_by: accepted_by.map(|worker| worker.to_string()).unwrap_or_default(),
+        accepted_by: accepted_by
+            .map(|worker| worker.to_string())
+            .unwrap_or_default(),
         answer_due_at: view.due_at().map(moment),
         paused_until: paused_until.map(moment),
         child_referral_id: text(view.child()),
         escalated_referral_id: text(escalated),
         custody: custody.into(),
         void_reason,
-        rules_version: sent.map(|sent| sent.rules_version.clone()).unwrap_or_default(),
+        rules_version: sent
+            .map(|sent| sent.rules_version.clone())
+            .unwrap_or_default(),
         updated_at: Some(moment(row.updated_at)),
     })
 }
@@ -66,9 +79,10 @@ pub(super) fn hop(uuid: Uuid, row: &HopRow) -> Option<pb::Hop> {
 fn ruling(accepted: bool, ruling: Option<Ruling>) -> (pb::CustodyRuling, i32) {
     match ruling {
         Some(Ruling::Released) => (pb::CustodyRuling::Released, 0),
-        Some(Ruling::Voided(because)) => {
-            (pb::CustodyRuling::Voided, enum_number::<pb::VoidReason>(because.name()))
-        }
+        Some(Ruling::Voided(because)) => (
+            pb::CustodyRuling::Voided,
+            enum_number::<pb::VoidReason>(because.name()),
+        ),
         None if accepted => (pb::CustodyRuling::Pending, 0),
         None => (pb::CustodyRuling::Unspecified, 0),
     }
@@ -87,18 +101,30 @@ fn kind(kind: HopKind) -> pb::HopKind {
 pub(super) fn custody(case: CaseId, custody: &Custody) -> Option<pb::Custody> {
     let gone = custody.gone().last();
     let held = custody.held().or(gone.map(|gone| gone.held))?;
-    let passed_to = custody.held().is_none().then(|| gone.map(|gone| party(gone.to))).flatten();
+    let passed_to = custody
+        .held()
+        .is_none()
+        .then(|| gone.map(|gone| party(gone.to)))
+        .flatten();
     Some(pb::Custody {
         case_id: case.to_string(),
         custodian: Some(party(held.tenure.custodian)),
         epoch: held.epoch,
-        by_referral_id: held.tenure.by_hop.map(|hop| hop.to_string()).unwrap_or_default(),
+        by_referral_id: held
+            .tenure
+            .by_hop
+            .map(|hop| hop.to_string())
+            .unwrap_or_default(),
         passed_to,
     })
 }
 
 pub(super) fn inbox_entry(change: &Changed, actor: &Actor) -> pb::InboxEntry {
-    let roles = change.row.terms().map(|terms| hop_roles(actor, terms)).unwrap_or_default();
+    let roles = change
+        .row
+        .terms()
+        .map(|terms| hop_roles(actor, terms))
+        .unwrap_or_default();
     let possible = TABLE.allowed(change.row.state(), &roles);
     pb::InboxEntry {
         event_id: change.event.to_string(),
@@ -139,7 +165,10 @@ pub(super) fn role(role: HopRole) -> i32 {
 }
 
 fn labels<T: Term>() -> Vec<pb::TermLabel> {
-    let label = |term: &T| pb::TermLabel { name: term.name().to_owned(), zh: term.zh().to_owned() };
+    let label = |term: &T| pb::TermLabel {
+        name: term.name().to_owned(),
+        zh: term.zh().to_owned(),
+    };
     T::ALL.iter().map(label).collect()
 }
 
@@ -159,7 +188,12 @@ mod tests {
 
     fn has_its_word<T: Term, W: Word>() {
         for term in T::ALL {
-            assert_ne!(enum_number::<W>(term.name()), 0, "{} has no word", term.name());
+            assert_ne!(
+                enum_number::<W>(term.name()),
+                0,
+                "{} has no word",
+                term.name()
+            );
         }
     }
 

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::ReferralApi;
 use super::decisions::{unknown_hop, works_for};
 use super::messages;
-use crate::projection::{self, HopRow};
 use crate::inbox;
+use crate::projection::{self, HopRow};
 
 /// How many changes a watch reads at once.
 const WATCH_PAGE: usize = 128;
@@ -29,9 +29,13 @@ impl ReferralApi {
         &self,
         request: pb::GetReferralRequest,
     ) -> Result<pb::GetReferralResponse, Status> {
-        let (uuid, row) = self.row(&request.hop_id, &request.consistency_token).await?;
+        let (uuid, row) = self
+            .row(&request.hop_id, &request.consistency_token)
+            .await?;
         let etag = |version: Option<eventsourcing::Version>| {
-            version.map(|version| version.to_string()).unwrap_or_default()
+            version
+                .map(|version| version.to_string())
+                .unwrap_or_default()
         };
         Ok(pb::GetReferralResponse {
             hop: messages::hop(uuid, &row),
@@ -47,13 +51,17 @@ impl ReferralApi {
         let case: CaseId = field("case_id", &request.case_id)?;
         let size = page_size(request.page_size)?;
         self.gate.wait_for(&request.consistency_token).await?;
-        let mut page =
-            projection::hops_of(&self.rows, case, &request.page_token, size + 1)
-                .map_err(|error| self.gate.store_failed(&error))?;
+        let mut page = projection::hops_of(&self.rows, case, &request.page_token, size + 1)
+            .map_err(|error| self.gate.store_failed(&error))?;
         let more = page.len() > size;
         page.truncate(size);
-        let last = page.last().filter(|_| more).map(|(token, _, _)| token.clone());
-        let hops = page.iter().filter_map(|(_, uuid, row)| messages::hop(*uuid, row));
+        let last = page
+            .last()
+            .filter(|_| more)
+            .map(|(token, _, _)| token.clone());
+        let hops = page
+            .iter()
+            .filter_map(|(_, uuid, row)| messages::hop(*uuid, row));
         Ok(pb::ListReferralsResponse {
             hops: hops.collect(),
             next_page_token: last.unwrap_or_default(),
@@ -71,9 +79,16 @@ impl ReferralApi {
         let custody = custody.and_then(|custody| messages::custody(case, &custody));
         let custody = custody.ok_or_else(|| {
             let en = "this region never had custody of this case";
-            failure(Code::NotFound, "NO_CUSTODY", en, "本地从未承担该个案的管护责任")
+            failure(
+                Code::NotFound,
+                "NO_CUSTODY",
+                en,
+                "本地从未承担该个案的管护责任",
+            )
         })?;
-        Ok(pb::GetCustodyResponse { custody: Some(custody) })
+        Ok(pb::GetCustodyResponse {
+            custody: Some(custody),
+        })
     }
 
     pub(super) async fn allowed_actions(
@@ -81,8 +96,13 @@ impl ReferralApi {
         actor: &Actor,
         request: pb::ListAllowedActionsRequest,
     ) -> Result<pb::ListAllowedActionsResponse, Status> {
-        let (_, row) = self.row(&request.hop_id, &request.consistency_token).await?;
-        let roles = row.terms().map(|terms| hop_roles(actor, terms)).unwrap_or_default();
+        let (_, row) = self
+            .row(&request.hop_id, &request.consistency_token)
+            .await?;
+        let roles = row
+            .terms()
+            .map(|terms| hop_roles(actor, terms))
+            .unwrap_or_default();
         let here = |command: domain::referral::HopCommand| match command.is_senders() {
             true => row.referral.is_some(),
             false => row.assignment.is_some(),
@@ -108,15 +128,23 @@ impl ReferralApi {
             .map_err(|error| self.gate.store_failed(&error))?;
         let more = page.len() > size;
         page.truncate(size);
-        let last = page.last().filter(|_| more).map(|(token, _, _)| token.clone());
-        let hops = page.iter().filter_map(|(_, uuid, row)| messages::hop(*uuid, row));
+        let last = page
+            .last()
+            .filter(|_| more)
+            .map(|(token, _, _)| token.clone());
+        let hops = page
+            .iter()
+            .filter_map(|(_, uuid, row)| messages::hop(*uuid, row));
         Ok(pb::ListInboxResponse {
             hops: hops.collect(),
             next_page_token: last.unwrap_or_default(),
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "it is the stream type that the contract asks for")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is the stream type that the contract asks for"
+    )]
     pub(super) fn watched_inbox(
         &self,
         actor: Actor,
@@ -129,7 +157,9 @@ impl ReferralApi {
             inbox::changes(&rows, desk, cursor, WATCH_PAGE)
                 .map_err(|error| gate.store_failed(&error))
         });
-        Ok(watched.map(move |message| Ok(watched_message(message?, &actor))).boxed())
+        Ok(watched
+            .map(move |message| Ok(watched_message(message?, &actor)))
+            .boxed())
     }
 
     async fn row(&self, id: &str, token: &str) -> Result<(Uuid, HopRow), Status> {
@@ -158,10 +188,7 @@ impl ReferralApi {
     }
 }
 
-fn watched_message(
-    message: Watched<inbox::Changed>,
-    actor: &Actor,
-) -> pb::WatchInboxResponse {
+fn watched_message(message: Watched<inbox::Changed>, actor: &Actor) -> pb::WatchInboxResponse {
     let (cursor, payload) = match message {
         Watched::Item { cursor, item } => {
             (cursor, Payload::Entry(messages::inbox_entry(&item, actor)))
@@ -169,5 +196,8 @@ fn watched_message(
         Watched::CaughtUp { cursor } => (cursor, Payload::CaughtUp(true)),
         Watched::Heartbeat { cursor } => (cursor, Payload::Heartbeat(true)),
     };
-    pb::WatchInboxResponse { cursor, payload: Some(payload) }
+    pb::WatchInboxResponse {
+        cursor,
+        payload: Some(payload),
+    }
 }

@@ -162,7 +162,10 @@ fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
                     .unwrap_or_default(),
                 organization_en: name.map(|name| name.en).unwrap_or_default(),
                 role: role.clone(),
-                role_zh: role.parse::<Role>().map(|role| role.zh().to_owned()).unwrap_or_default(),
+                role_zh: role
+                    .parse::<Role>()
+                    .map(|role| role.zh().to_owned())
+                    .unwrap_or_default(),
                 rule: String::new(),
             }
         }
