@@ -137,10 +137,10 @@ impl ReferenceData {
         all.map(|(code, party)| (code.as_str(), *party))
     }
 
-    /// All workers by their codes.
+    /// All workers by their codes, in the order of the file.
     pub fn workers(&self) -> impl Iterator<Item = (&str, &Enrolment)> {
-        let all = self.codes.workers.iter();
-        all.map(|(code, enrolment)| (code.as_str(), enrolment))
+        let all = self.regions.iter().flat_map(|entries| &entries.workers);
+        all.map(|entry| (entry.code.as_str(), &entry.content))
     }
 
     /// The rule set that the file publishes in a region.

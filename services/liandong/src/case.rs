@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output::Screen;
 
 /// As many as the services give on one page.
-const PAGE: i32 = 500;
+const PAGE: i32 = 200;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CaseCommand {

@@ -17,7 +17,7 @@ use crate::reference;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Reading many logs takes its time; a service that is gone is noticed by other means.
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 /// A connection that is silent for so long is asked whether it is still there.
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
 

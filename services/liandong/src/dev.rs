@@ -14,6 +14,7 @@ use node::{NodeError, Settings, System};
 use segment_log::Options;
 use service_runtime::SystemClock;
 use service_runtime::telemetry::{LogFormat, start_logs, start_metrics};
+use vault::KeyStoreError;
 
 use self::ready::Ready;
 use crate::failure::{Failure, note};
@@ -22,7 +23,7 @@ use crate::reference;
 use crate::services::HOSTINGS;
 
 /// How long taking in what the logs hold may take before we say so.
-const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+const SETTLE_WITHIN: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Args)]
 #[command(after_long_help = ready::JSON)]
@@ -104,19 +105,24 @@ async fn dev(args: DevArgs, reference: ReferenceData, screen: Screen) -> Result<
         log_options: Options::default(),
         metrics: Some(start_metrics()),
     };
-    let system = System::start(settings, HOSTINGS)
-        .await
-        .map_err(not_started)?;
+    let system = System::start(settings, HOSTINGS).await;
+    let system = system.map_err(|error| not_started(&error))?;
     let served = tokio::select! {
         served = serve(&system, &reference, &clock, &args.data, screen) => served,
         told = crate::told_to_end() => told,
+        // A task has failed: stopping says which.
+        () = system.tasks().stop().cancelled() => Ok(()),
     };
     let stopped = system.stop().await;
     served?;
-    stopped.map_err(|failed| Failure::failed(format!("{failed}; the data are kept, start again")))
+    stopped.map_err(|failed| {
+        Failure::failed(format!(
+            "{failed}; the data are kept: mend the cause, then start again"
+        ))
+    })
 }
 
-/// Makes the system ready, says so, and waits for a task to fail.
+/// Makes the system ready, says so, and goes on until somebody stops it.
 async fn serve(
     system: &System,
     reference: &ReferenceData,
@@ -129,12 +135,17 @@ async fn serve(
         note(&format!("liandong: {behind}; serving all the same"));
     }
     Ready::new(system, reference, data)?.tell(screen)?;
-    system.tasks().stop().cancelled().await;
-    Ok(())
+    std::future::pending().await
 }
 
-fn not_started(error: NodeError) -> Failure {
-    let todo = match &error {
+fn not_started(error: &NodeError) -> Failure {
+    let todo = match error {
+        NodeError::KeyStore(KeyStoreError::InUse(_)) => {
+            "; stop that one first, or choose another --data"
+        }
+        NodeError::KeyStore(KeyStoreError::WrongRegionKey(_)) | NodeError::RegionKey(_) => {
+            "; put the key that belongs to these data back into region-keys"
+        }
         NodeError::Server(_) => "; choose another --port, or stop what uses it",
         NodeError::Directory { .. } => "; choose a --data that you may write to",
         _ => "",

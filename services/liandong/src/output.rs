@@ -56,22 +56,9 @@ impl Screen {
         rows: impl FnOnce(&T) -> Vec<Vec<String>>,
     ) -> Result<(), Failure> {
         match self.output {
-            Output::Json => self.json(answer),
-            Output::Table => self.line(&self.table(headings, rows(answer))),
+            Output::Json => json(answer),
+            Output::Table => line(&self.table(headings, rows(answer))),
         }
-    }
-
-    /// One JSON document on one line.
-    pub(crate) fn json(self, answer: &impl Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string(answer);
-        self.line(&text.expect("answers are plain data"))
-    }
-
-    /// A line that is seen at once.
-    pub(crate) fn line(self, line: &str) -> Result<(), Failure> {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{line}")?;
-        Ok(out.flush()?)
     }
 
     /// Columns without a frame: they can be read, and cut by other programs.
@@ -87,4 +74,17 @@ impl Screen {
         }
         table.trim_fmt()
     }
+}
+
+/// Prints one JSON document on one line.
+pub(crate) fn json(document: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(document);
+    line(&text.expect("answers are plain data"))
+}
+
+/// Prints a line that is seen at once.
+pub(crate) fn line(line: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
 }

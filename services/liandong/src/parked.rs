@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 use crate::client::{Client, ClientArgs};
 use crate::failure::Failure;
 use crate::moment::{beijing, rfc3339};
-use crate::output::{Heading, Output, Screen};
+use crate::output::{self, Heading, Output, Screen};
 
 const LIST_JSON: &str = "\
 JSON: an array of {region, policy, case_id, service, event, event_type, recorded_at, waiting,
@@ -197,8 +197,8 @@ fn tell(done: u32, still_parked: String, screen: Screen) -> Result<(), Failure> 
     let still_parked = Some(still_parked).filter(|why| !why.is_empty());
     let outcome = Outcome { done, still_parked };
     match screen.output {
-        Output::Json => screen.json(&outcome)?,
-        Output::Table => screen.line(&match screen.lang {
+        Output::Json => output::json(&outcome)?,
+        Output::Table => output::line(&match screen.lang {
             crate::Lang::Zh => format!("已处理事件：{done}"),
             crate::Lang::En => format!("events acted on: {done}"),
         })?,

@@ -40,6 +40,7 @@ struct Actor {
     organization_zh: Option<String>,
     organization_en: Option<String>,
     role: Option<String>,
+    role_zh: Option<String>,
     rule: Option<String>,
 }
 
@@ -65,6 +66,7 @@ impl From<pb::Entry> for Entry {
                 organization_zh: said(actor.organization_zh),
                 organization_en: said(actor.organization_en),
                 role: said(actor.role),
+                role_zh: said(actor.role_zh),
                 rule: said(actor.rule),
             },
             caused_by: said(of.caused_by),

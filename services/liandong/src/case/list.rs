@@ -16,7 +16,7 @@ is null; times are RFC 3339 in UTC.";
 
 /// A case at a glance, as programs get it.
 #[derive(Debug, Serialize)]
-pub(super) struct Case {
+pub(super) struct Summary {
     case_id: String,
     case_type: Option<String>,
     case_type_zh: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Case {
     updated_shown: String,
 }
 
-impl From<pb::CaseSummary> for Case {
+impl From<pb::CaseSummary> for Summary {
     fn from(of: pb::CaseSummary) -> Self {
         Self {
             case_id: of.case_id,
@@ -66,7 +66,7 @@ pub(super) const HEADINGS: &[Heading] = &[
     ("最近动态", "LAST"),
 ];
 
-impl Case {
+impl Summary {
     pub(super) fn row(&self, lang: Lang) -> Vec<String> {
         let pick = |zh: &Option<String>, en: &Option<String>| {
             let (zh, en) = (zh.as_deref(), en.as_deref());
@@ -91,7 +91,7 @@ pub(super) async fn run(client: &Client, screen: Screen) -> Result<(), Failure> 
     })
 }
 
-async fn all(client: &Client) -> Result<Vec<Case>, Failure> {
+async fn all(client: &Client) -> Result<Vec<Summary>, Failure> {
     let mut cases = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -104,7 +104,7 @@ async fn all(client: &Client) -> Result<Vec<Case>, Failure> {
         let page = listed
             .map_err(|status| client.refused(&status))?
             .into_inner();
-        cases.extend(page.cases.into_iter().map(Case::from));
+        cases.extend(page.cases.into_iter().map(Summary::from));
         page_token = page.next_page_token;
         if page_token.is_empty() {
             return Ok(cases);

@@ -9,7 +9,7 @@ use super::service;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::moment::{beijing, rfc3339};
-use crate::output::{Heading, Output, Screen};
+use crate::output::{self, Heading, Output, Screen};
 
 pub(super) const JSON: &str = "\
 JSON: {case_id, as_of, events, aggregates: [{stream, log, version, last_event_type,
@@ -68,7 +68,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let replayed = replay(client, case, as_of).await?;
     match screen.output {
-        Output::Json => screen.json(&replayed),
+        Output::Json => output::json(&replayed),
         Output::Table => print(&replayed, screen),
     }
 }
@@ -118,12 +118,12 @@ fn aggregate(of: pb::AggregateState) -> Result<Aggregate, Failure> {
 fn print(replayed: &Replayed, screen: Screen) -> Result<(), Failure> {
     let at = &replayed.as_of_shown;
     let as_of = screen.lang.pick("截至", "as of");
-    screen.line(&format!("{}  {as_of} {at}\n", replayed.case_id))?;
+    output::line(&format!("{}  {as_of} {at}\n", replayed.case_id))?;
     let rows = replayed.aggregates.iter().map(Aggregate::row).collect();
-    screen.line(&screen.table(HEADINGS, rows))?;
+    output::line(&screen.table(HEADINGS, rows))?;
     for aggregate in &replayed.aggregates {
         let state = serde_json::to_string_pretty(&aggregate.state).expect("JSON can be written");
-        screen.line(&format!("\n{}\n{state}", aggregate.stream))?;
+        output::line(&format!("\n{}\n{state}", aggregate.stream))?;
     }
     Ok(())
 }

@@ -4,12 +4,12 @@ use domain::ids::CaseId;
 use proto::timeline::v1 as pb;
 use serde::Serialize;
 
-use super::list::{self, Case};
+use super::list::{self, Summary};
 use super::replay::{self, Aggregate, Replayed};
 use super::service;
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output::{Output, Screen};
+use crate::output::{self, Output, Screen};
 
 pub(super) const JSON: &str = "\
 JSON: {case: as an element of `case list`, replay: as of `case replay`}.";
@@ -17,7 +17,7 @@ JSON: {case: as an element of `case list`, replay: as of `case replay`}.";
 /// A case and its present state, as programs get it.
 #[derive(Debug, Serialize)]
 struct Shown {
-    case: Case,
+    case: Summary,
     replay: Replayed,
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn run(client: &Client, case: CaseId, screen: Screen) -> Result
         replay: replay::replay(client, case, None).await?,
     };
     match screen.output {
-        Output::Json => screen.json(&shown),
+        Output::Json => output::json(&shown),
         Output::Table => print(&shown, screen),
     }
 }
@@ -41,9 +41,9 @@ pub(super) async fn run(client: &Client, case: CaseId, screen: Screen) -> Result
 fn print(shown: &Shown, screen: Screen) -> Result<(), Failure> {
     for ((zh, en), value) in list::HEADINGS.iter().zip(shown.case.row(screen.lang)) {
         let heading = screen.lang.pick(zh, en);
-        screen.line(&format!("{heading}: {value}"))?;
+        output::line(&format!("{heading}: {value}"))?;
     }
     let rows = shown.replay.aggregates.iter().map(Aggregate::row);
     let histories = screen.table(replay::HEADINGS, rows.collect());
-    screen.line(&format!("\n{histories}"))
+    output::line(&format!("\n{histories}"))
 }

@@ -12,8 +12,8 @@ use crate::output::{Heading, Screen};
 pub(super) const JSON: &str = "\
 JSON: an array of {event_id, case_id, event_type, region, stream, version, log, position, hash, order,
 occurred_at, recorded_at, actor: {person, organization, organization_zh, organization_en, role,
-rule}, caused_by, text_zh, text_en, bookkeeping}; an actor has a rule, or the rest; times are RFC
-3339 in UTC.";
+role_zh, rule}, caused_by, text_zh, text_en, bookkeeping}; an actor has a rule, or the rest; times
+are RFC 3339 in UTC.";
 
 const HEADINGS: &[Heading] = &[
     ("记录时间", "RECORDED"),

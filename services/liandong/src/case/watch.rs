@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::service;
 use crate::client::{Client, lost};
 use crate::failure::{Failure, note};
-use crate::output::{Output, Screen};
+use crate::output::{self, Output, Screen};
 
 pub(super) const JSON: &str = "\
 JSON: one entry a line as in `case timeline`, each with its `cursor`: give the last one seen to
@@ -124,8 +124,8 @@ impl Watch<'_> {
             return Ok(());
         }
         match self.screen.output {
-            Output::Table => self.screen.line(&entry.row(self.screen.lang).join("  ")),
-            Output::Json => self.screen.json(&Watched {
+            Output::Table => output::line(&entry.row(self.screen.lang).join("  ")),
+            Output::Json => output::json(&Watched {
                 cursor: cursor.to_owned(),
                 entry,
             }),

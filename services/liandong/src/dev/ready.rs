@@ -1,5 +1,7 @@
 //! What `dev` says once everything serves: addresses, calls to paste, and who may be called as.
 
+mod paste;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -8,10 +10,9 @@ use domain::directory::Enrolment;
 use eventsourcing::Region;
 use node::System;
 use serde::Serialize;
-use service_runtime::grpc::{ORGANIZATION, PERSON, ROLE};
 
 use crate::failure::Failure;
-use crate::output::{Lang, Output, Screen};
+use crate::output::{self, Lang, Output, Screen};
 use crate::reference::roles_of;
 
 pub(super) const JSON: &str = "\
@@ -36,6 +37,9 @@ struct Served {
     name_en: String,
     url: String,
     metrics_url: String,
+    /// Calls that work as they stand.
+    #[serde(skip)]
+    calls: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,124 +63,92 @@ impl Ready {
         data: &Path,
     ) -> Result<Self, Failure> {
         let runs = |region: Region| system.regions().any(|runs| runs == region);
-        let served = system
-            .regions()
-            .map(|region| served(system, reference, region));
-        let organizations = reference
-            .organizations()
-            .filter(|(_, id)| runs(id.region()));
-        let desks = reference.desks().filter(|(_, party)| runs(party.region()));
-        let workers = reference
-            .workers()
-            .filter(|(_, it)| runs(it.worker.region()));
+        let organizations = reference.organizations();
+        let desks = reference.desks();
+        let workers = reference.workers();
         Ok(Self {
             data: data.canonicalize()?.display().to_string(),
-            regions: served.collect(),
+            regions: system
+                .regions()
+                .map(|region| Served::new(reference, region, system.url(region)))
+                .collect(),
             organizations: organizations
+                .filter(|(_, id)| runs(id.region()))
                 .map(|(code, id)| (code.to_owned(), id.to_string()))
                 .collect(),
             desks: desks
-                .map(|(code, party)| {
-                    let desk = Desk {
-                        organization: party.organization.to_string(),
-                        desk: party.desk.to_string(),
-                    };
-                    (code.to_owned(), desk)
-                })
+                .filter(|(_, party)| runs(party.region()))
+                .map(|(code, party)| (code.to_owned(), party.into()))
                 .collect(),
             workers: workers
-                .map(|(code, it)| (code.to_owned(), worker(it)))
+                .filter(|(_, worker)| runs(worker.worker.region()))
+                .map(|(code, worker)| (code.to_owned(), worker.into()))
                 .collect(),
         })
     }
 
     pub(super) fn tell(&self, screen: Screen) -> Result<(), Failure> {
         match screen.output {
-            Output::Json => screen.json(self),
-            Output::Table => screen.line(&self.text(screen.lang)),
+            Output::Json => output::json(self),
+            Output::Table => output::line(&self.text(screen.lang)),
         }
     }
 
     fn text(&self, lang: Lang) -> String {
-        let program = std::env::args()
-            .next()
-            .unwrap_or_else(|| "liandong".to_owned());
-        let mut text = String::new();
-        for served in &self.regions {
-            text += &served.text(lang);
-            if let Some((code, worker)) = self.somebody_of(served) {
-                text += &calls(&program, served, code, worker);
-            }
-        }
-        let data = &self.data;
-        text += &match lang {
+        let regions = self.regions.iter().map(|served| served.text(lang));
+        let (data, verify) = (&self.data, paste::verify(&self.data));
+        let end = match lang {
             Lang::Zh => format!(
-                "\nPython（grpcio）：grpc.insecure_channel(\"127.0.0.1:…\")，请求带上述三项元数据；接口见 proto/，也可经服务反射获取\n\
-                 数据保存在 {data}\n  {program} log verify --data {data}\n\
+                "Python（grpcio）：请求带同样三项元数据；接口见 proto/，也可经服务反射获取\n\
+                 数据保存在 {data}\n  {verify}\n\
                  全部服务已就绪；按 Ctrl-C 停止"
             ),
             Lang::En => format!(
-                "\nPython (grpcio): grpc.insecure_channel(\"127.0.0.1:…\") and the same three metadata; \
-                 the API is in proto/, and by server reflection\n\
-                 The data are kept in {data}\n  {program} log verify --data {data}\n\
+                "Python (grpcio): send the same three metadata; the API is in proto/, and by reflection\n\
+                 The data are kept in {data}\n  {verify}\n\
                  Everything serves; Ctrl-C stops it"
             ),
         };
-        text
-    }
-
-    /// Somebody to make the first calls as.
-    fn somebody_of(&self, served: &Served) -> Option<(&str, &Worker)> {
-        let somebody = self.workers.iter().find(|(_, worker)| {
-            worker.person.starts_with(&served.region) && worker.roles.contains(&"Worker")
-        });
-        somebody.map(|(code, worker)| (code.as_str(), worker))
+        regions.collect::<String>() + &end
     }
 }
 
 impl Served {
+    fn new(reference: &ReferenceData, region: Region, url: String) -> Self {
+        let name = reference.region(region).map(|profile| &profile.name);
+        Self {
+            region: region.to_string(),
+            name_zh: name.map(|name| name.zh().to_owned()).unwrap_or_default(),
+            name_en: name.map(|name| name.en().to_owned()).unwrap_or_default(),
+            metrics_url: format!("{url}/metrics"),
+            calls: paste::calls(reference, region, &url),
+            url,
+        }
+    }
+
     fn text(&self, lang: Lang) -> String {
         let name = lang.pick(&self.name_zh, &self.name_en);
         let (region, url, metrics) = (&self.region, &self.url, &self.metrics_url);
-        format!("\n{region} {name}  {url}  {metrics}\n")
+        format!("{region} {name}  {url}  {metrics}\n{}\n", self.calls)
     }
 }
 
-fn served(system: &System, reference: &ReferenceData, region: Region) -> Served {
-    let name = reference.region(region).map(|profile| &profile.name);
-    let url = system.url(region);
-    Served {
-        region: region.to_string(),
-        name_zh: name.map(|name| name.zh().to_owned()).unwrap_or_default(),
-        name_en: name.map(|name| name.en().to_owned()).unwrap_or_default(),
-        metrics_url: format!("{url}/metrics"),
-        url,
+impl From<domain::values::Party> for Desk {
+    fn from(of: domain::values::Party) -> Self {
+        Self {
+            organization: of.organization.to_string(),
+            desk: of.desk.to_string(),
+        }
     }
 }
 
-fn worker(enrolment: &Enrolment) -> Worker {
-    Worker {
-        person: enrolment.worker.to_string(),
-        organization: enrolment.organization.to_string(),
-        desk: enrolment.desk.to_string(),
-        roles: roles_of(enrolment),
+impl From<&Enrolment> for Worker {
+    fn from(of: &Enrolment) -> Self {
+        Self {
+            person: of.worker.to_string(),
+            organization: of.organization.to_string(),
+            desk: of.desk.to_string(),
+            roles: roles_of(of),
+        }
     }
-}
-
-/// Calls that work as they stand.
-fn calls(program: &str, served: &Served, code: &str, worker: &Worker) -> String {
-    let url = &served.url;
-    let Worker {
-        person,
-        organization,
-        ..
-    } = worker;
-    format!(
-        "  {program} case list --url {url} --as {code}\n  \
-         buf curl --protocol grpc --http2-prior-knowledge -d '{{}}' \\\n    \
-         -H '{PERSON}: {person}' \\\n    \
-         -H '{ORGANIZATION}: {organization}' \\\n    \
-         -H '{ROLE}: Worker' \\\n    \
-         {url}/liandong.timeline.v1.TimelineService/ListCases\n"
-    )
 }

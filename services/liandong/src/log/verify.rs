@@ -21,11 +21,11 @@ outside of events; `unreadable` says why a log could not be read.";
 #[derive(Debug, Serialize)]
 struct Verified {
     whole: bool,
-    logs: Vec<Log>,
+    logs: Vec<Found>,
 }
 
 #[derive(Debug, Serialize)]
-struct Log {
+struct Found {
     /// `None` if not even its name can be read.
     log: Option<String>,
     dir: String,
@@ -59,7 +59,7 @@ pub(super) fn run(dir: &Path, screen: Screen) -> Result<(), Failure> {
     let verdict = verdict(&found);
     let verified = Verified {
         whole: verdict.is_ok(),
-        logs: found.into_iter().map(Log::from).collect(),
+        logs: found.into_iter().map(Found::from).collect(),
     };
     let printed = screen.answer(&verified, HEADINGS, |verified| {
         verified
@@ -123,7 +123,7 @@ const HEADINGS: &[Heading] = &[
     ("目录", "DIRECTORY"),
 ];
 
-impl Log {
+impl Found {
     fn row(&self, lang: Lang) -> Vec<String> {
         let found = match (&self.damage, &self.unreadable) {
             (Some(_), _) => lang.pick("损坏", "damaged"),
@@ -141,9 +141,9 @@ impl Log {
     }
 }
 
-impl From<LogVerified> for Log {
+impl From<LogVerified> for Found {
     fn from(found: LogVerified) -> Self {
-        let log = Self {
+        let named = Self {
             log: found.log.map(|log| log.to_string()),
             dir: found.dir.display().to_string(),
             whole: found.outcome.is_ok(),
@@ -156,15 +156,15 @@ impl From<LogVerified> for Log {
             Ok(verified) => Self {
                 events: Some(verified.events),
                 head: Some(verified.head.to_string()),
-                ..log
+                ..named
             },
             Err(ReadError::Damaged(damage)) => Self {
                 damage: Some(damage.into()),
-                ..log
+                ..named
             },
             Err(ReadError::Unavailable(cause)) => Self {
                 unreadable: Some(cause),
-                ..log
+                ..named
             },
         }
     }

@@ -200,7 +200,6 @@ async fn send(
         referral_id: hop.to_string(),
         basis: types::DisclosureBasis::Emergency.into(),
         reason: "有明确轻生意愿，失去联系".to_owned(),
-        ..Default::default()
     };
     referrals.submit_referral(submits.ask(submit)).await?;
     stage.pass(minutes(1)).await?;

@@ -63,6 +63,7 @@ fn entry(position: u64, bookkeeping: bool) -> pb::Entry {
             organization_zh: "青岛".to_owned(),
             organization_en: "Qingdao".to_owned(),
             role: "Authorised".to_owned(),
+            role_zh: "授权负责人".to_owned(),
             rule: String::new(),
         }),
         caused_by: String::new(),

@@ -201,7 +201,8 @@ fn a_second_system_on_the_same_data_or_port_is_refused() {
     let dir = fresh();
     let dev = Dev::start(dir.path(), "0");
     let data = dir.path().to_str().unwrap();
-    run(&["dev", "--data", data, "--port", "0", "--regions", "310000"]).fails(1, &["in use"]);
+    run(&["dev", "--data", data, "--port", "0", "--regions", "310000"])
+        .fails(1, &["another process", "--data"]);
     let port = dev.url().rsplit(':').next().unwrap().to_owned();
     let other = fresh();
     let other = other.path().to_str().unwrap();
