@@ -67,6 +67,10 @@ fn meta() -> Value {
     json!({ "requestId": Uuid::now_v7().to_string() })
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a story is read from its beginning to its end"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn buf_curl_drives_a_referral_and_reads_its_timeline() {
     let folder = tempfile::tempdir().unwrap();

@@ -310,7 +310,32 @@ mod tests {
         granting.hand_home(case());
         assert!(!granting.standing[&region(SHANGHAI)].recorded);
         let terms = granting.standing[&region(SHANGHAI)].terms.clone();
-        granting.granted_by_person(&terms);
+        granting.granted(&terms, &[], true);
         assert!(granting.standing[&region(SHANGHAI)].recorded);
+    }
+
+    #[test]
+    fn what_the_policy_granted_is_not_granted_again_when_its_rows_are_rebuilt() {
+        let before = after(&[dispatched(SHANGHAI, QINGDAO), accepted(QINGDAO)]);
+        let granted = before.standing[&region(QINGDAO)].terms.clone();
+        let key = KeyId(id(SHANGHAI, 1));
+
+        let mut rebuilt = Granting::default();
+        rebuilt.granted(&granted, &[key], false);
+        rebuilt.claims = vec![accepted(QINGDAO), dispatched(SHANGHAI, QINGDAO)];
+        rebuilt.honour_claims(case());
+        let standing = &rebuilt.standing[&region(QINGDAO)];
+        assert!(standing.recorded && standing.delivered.contains(&key));
+        assert_eq!(standing.terms, granted);
+    }
+
+    #[test]
+    fn an_earlier_grant_that_is_heard_late_takes_nothing_back() {
+        let first = after(&[dispatched(SHANGHAI, QINGDAO)]);
+        let earlier = first.standing[&region(QINGDAO)].terms.clone();
+        let mut granting = after(&[dispatched(SHANGHAI, QINGDAO), accepted(QINGDAO)]);
+        let before = granting.clone();
+        granting.granted(&earlier, &[], false);
+        assert_eq!(granting, before);
     }
 }

@@ -7,6 +7,7 @@ use domain::values::Term;
 
 use super::{Line, Names, list, moment, words};
 
+#[expect(clippy::too_many_lines, reason = "one arm an event, nothing else")]
 pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
     match event {
         IntakeEvent::ContactRecorded { desk, contact, .. } => {
