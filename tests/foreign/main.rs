@@ -29,7 +29,11 @@ fn root() -> &'static Path {
 fn tool(variable: &str, name: &str) -> PathBuf {
     let fetched = root().join("target/tools/python/bin").join(name);
     let path = std::env::var_os(variable).map_or(fetched, PathBuf::from);
-    assert!(path.exists(), "{} is missing: run tests/run once, it fetches it", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run tests/run once, it fetches it",
+        path.display()
+    );
     path
 }
 

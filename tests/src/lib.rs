@@ -30,7 +30,11 @@ impl World {
         let clock = Arc::new(VirtualClock::new(now));
         let started = three_regions::start(root.to_owned(), clock.clone()).await;
         let (system, cast) = started.expect("the regions start");
-        Self { system: Arc::new(system), clock, cast }
+        Self {
+            system: Arc::new(system),
+            clock,
+            cast,
+        }
     }
 
     /// A stage whose time jumps from moment to moment.
@@ -85,7 +89,10 @@ pub fn all_bytes(below: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.push((path.clone(), std::fs::read(path).expect("a file can be read")));
+                found.push((
+                    path.clone(),
+                    std::fs::read(path).expect("a file can be read"),
+                ));
             }
         }
     }

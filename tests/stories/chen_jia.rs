@@ -1,8 +1,8 @@
 //! chen_jia, from the call to the case team.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use acceptance::{World, all_bytes, delete_rows};
+use acceptance::{AT_REST_WITHIN, World, all_bytes, delete_rows};
 use domain::ids::CaseId;
 use domain::values::Role;
 use jiff::Timestamp;
@@ -29,7 +29,11 @@ async fn timeline(stage: &Stage, case: CaseId) -> Vec<Entry> {
             page_token,
             ..GetTimelineRequest::default()
         };
-        let page = reading.get_timeline(auditor.ask(request)).await.unwrap().into_inner();
+        let page = reading
+            .get_timeline(auditor.ask(request))
+            .await
+            .unwrap()
+            .into_inner();
         entries.extend(page.entries);
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -48,7 +52,11 @@ async fn replay(stage: &Stage, case: CaseId, as_of: Timestamp) -> ReplayCaseResp
             nanos: as_of.subsec_nanosecond(),
         }),
     };
-    reading.replay_case(auditor.ask(request)).await.unwrap().into_inner()
+    reading
+        .replay_case(auditor.ask(request))
+        .await
+        .unwrap()
+        .into_inner()
 }
 
 fn first(entries: &[Entry], event_type: &str, region: &str) -> usize {
@@ -70,6 +78,7 @@ async fn chen_jia_goes_from_shanghai_to_qingdao_and_nobody_falls_between() {
     let stage = world.stage().await;
     let case = chen_jia::play(&stage).await.unwrap().case;
     stage.verify(case).await.unwrap();
+    world.system.settle(AT_REST_WITHIN).await.unwrap();
     let entries = timeline(&stage, case).await;
 
     the_story_is_told_in_its_order(&entries);
@@ -115,22 +124,42 @@ fn the_story_is_told_in_its_order(entries: &[Entry]) {
         ("keys.TextOpened", qingdao),
         ("followup.VisitDone", qingdao),
     ];
-    let places: Vec<usize> =
-        story.iter().map(|(event_type, region)| first(entries, event_type, region)).collect();
+    let places: Vec<usize> = story
+        .iter()
+        .map(|(event_type, region)| first(entries, event_type, region))
+        .collect();
     for (pair, names) in places.windows(2).zip(story.windows(2)) {
-        assert!(pair[0] < pair[1], "{:?} stands after {:?}", names[0], names[1]);
+        assert!(
+            pair[0] < pair[1],
+            "{:?} stands after {:?}",
+            names[0],
+            names[1]
+        );
     }
-    assert!(first(entries, "caseteam.TeamFormed", qingdao) > first(entries, "referral.Accepted", qingdao));
-    assert!(first(entries, "intake.HandedOver", shanghai) > first(entries, "referral.CustodyReleased", shanghai));
+    assert!(
+        first(entries, "caseteam.TeamFormed", qingdao)
+            > first(entries, "referral.Accepted", qingdao)
+    );
+    assert!(
+        first(entries, "intake.HandedOver", shanghai)
+            > first(entries, "referral.CustodyReleased", shanghai)
+    );
 }
 
 fn no_line_stands_before_its_cause(entries: &[Entry]) {
-    let place: HashMap<&str, usize> =
-        entries.iter().enumerate().map(|(at, entry)| (entry.event_id.as_str(), at)).collect();
+    let place: HashMap<&str, usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| (entry.event_id.as_str(), at))
+        .collect();
     let mut caused = 0;
     for entry in entries {
         if let Some(cause) = place.get(entry.caused_by.as_str()) {
-            assert!(cause < &place[entry.event_id.as_str()], "{}", entry.event_type);
+            assert!(
+                cause < &place[entry.event_id.as_str()],
+                "{}",
+                entry.event_type
+            );
             caused += 1;
         }
     }
@@ -139,8 +168,14 @@ fn no_line_stands_before_its_cause(entries: &[Entry]) {
 
 fn every_line_speaks_both_languages_and_names_nobody(entries: &[Entry]) {
     for entry in entries {
-        assert!(entry.text_zh.chars().any(|letter| !letter.is_ascii()), "{entry:?}");
-        assert!(!entry.text_en.is_empty() && !entry.text_en.contains("Unknown"), "{entry:?}");
+        assert!(
+            entry.text_zh.chars().any(|letter| !letter.is_ascii()),
+            "{entry:?}"
+        );
+        assert!(
+            !entry.text_en.is_empty() && !entry.text_en.contains("Unknown"),
+            "{entry:?}"
+        );
         for secret in ["陈佳", chen_jia::NUMBER, "妈妈"] {
             assert!(!format!("{entry:?}").contains(secret), "{entry:?}");
         }
@@ -167,21 +202,34 @@ async fn there_is_one_custodian_at_every_moment(stage: &Stage, case: CaseId, ent
 }
 
 fn five_attempts_were_made_and_the_rule_says_on_what_it_acted(entries: &[Entry]) {
-    let attempts = entries.iter().filter(|entry| entry.event_type == "intake.CallbackAttempted");
+    let attempts = entries
+        .iter()
+        .filter(|entry| entry.event_type == "intake.CallbackAttempted");
     assert_eq!(attempts.count(), 5);
     let exhausted = &entries[first(entries, "intake.CallbacksExhausted", "310000")];
-    assert!(exhausted.text_zh.contains('5') && exhausted.text_en.contains('5'), "{exhausted:?}");
+    assert!(
+        exhausted.text_zh.contains('5') && exhausted.text_en.contains('5'),
+        "{exhausted:?}"
+    );
     let drafted = &entries[first(entries, "referral.Drafted", "310000")];
     assert!(!drafted.actor.as_ref().unwrap().rule.is_empty());
 }
 
 fn nothing_said_on_the_phone_is_on_disk_in_the_clear(root: &std::path::Path) {
-    let marks = [chen_jia::NARRATIVE, chen_jia::SUMMARY, chen_jia::NUMBER, "陈佳", "轻生"];
+    let marks = [
+        chen_jia::NARRATIVE,
+        chen_jia::SUMMARY,
+        chen_jia::NUMBER,
+        "陈佳",
+        "轻生",
+    ];
     let files = all_bytes(root);
     assert!(files.len() > 20);
     for (path, bytes) in files {
         for mark in marks {
-            let found = bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
+            let found = bytes
+                .windows(mark.len())
+                .any(|window| window == mark.as_bytes());
             assert!(!found, "{mark} stands in {}", path.display());
         }
     }
@@ -197,12 +245,31 @@ async fn the_same_is_read_after_all_rows_are_deleted(
     let last = recorded_at(entries.last().unwrap());
     let world = World::start(root, last).await;
     let stage = world.stage().await;
-    assert_eq!(timeline(&stage, case).await, entries);
+    let rebuilt = timeline(&stage, case).await;
+    let told: HashSet<&str> = entries
+        .iter()
+        .map(|entry| entry.event_id.as_str())
+        .collect();
+    let decided_again: Vec<&str> = rebuilt
+        .iter()
+        .filter(|entry| !told.contains(entry.event_id.as_str()))
+        .map(|entry| entry.text_en.as_str())
+        .collect();
+    assert!(
+        decided_again.is_empty(),
+        "the past was decided again: {decided_again:?}"
+    );
+    for (again, entry) in rebuilt.iter().zip(entries) {
+        assert_eq!(again, entry);
+    }
     assert_eq!(&replay(&stage, case, last).await, before);
 
     let auditor = stage.actor("sh-auditor", Role::Auditor).unwrap();
     let mut reading = TimelineServiceClient::new(auditor.channel());
-    let listed = reading.list_cases(auditor.ask(ListCasesRequest::default())).await.unwrap();
+    let listed = reading
+        .list_cases(auditor.ask(ListCasesRequest::default()))
+        .await
+        .unwrap();
     let cases = listed.into_inner().cases;
     assert_eq!(cases.len(), 1);
     assert!(cases[0].custodian.starts_with("370200-"), "{:?}", cases[0]);

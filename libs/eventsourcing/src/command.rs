@@ -318,7 +318,8 @@ impl CommandHandler {
                     actual: version,
                 });
             }
-            let case = case_of(&history, request)?;
+            // A stream that begins here belongs to the case of the one before it.
+            let case = case_of(&history, request)?.or(all.case);
             let mut write = Write {
                 stream: step.stream.clone(),
                 expected: version,

@@ -78,7 +78,9 @@ impl Header {
         if crc32c::crc32c(&bytes[..HEADER_CRC]) != u32_at(bytes, HEADER_CRC)
             || !bytes.starts_with(&MAGIC)
         {
-            return Err(Fault::new(0, what));
+            // Where only space was reserved, the first byte that is not zero is the wrong one.
+            let at = first_written(bytes).unwrap_or(0);
+            return Err(Fault::new(at, what));
         }
         if u32_at(bytes, 8) != FORMAT {
             return Err(Fault::new(

@@ -20,13 +20,11 @@ use eventsourcing::{
 use proto::keys::v1 as pb;
 use proto::keys::v1::keys_service_server::KeysService;
 use proto::types::v1::DisclosureBasis;
-use service_runtime::grpc::{
-    Gate, failure, field, page_size, rejected, required, term, timestamp, violation,
-};
+use service_runtime::grpc::{Gate, failure, field, page_size, rejected, required, term, timestamp};
 use tonic::{Code, Request, Response, Status};
-use vault::{KeyStoreError, Sealer, SealerError, SealingPlace};
+use vault::{KeyStoreError, Sealer, SealingPlace};
 
-use crate::destroyed_again::{Opener, OpeningError};
+use crate::opening::{Opener, OpeningError};
 use crate::projection::{self, TextRow};
 
 /// Characters of a reason.
@@ -248,20 +246,8 @@ impl KeysApi {
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
         };
-        let text = required("reason", text, LONGEST_REASON)?;
-        let sealed = self.sealer.seal(&place, text).await;
-        sealed.map(Some).map_err(|error| match error {
-            SealerError::Text(too_long) => violation("reason", too_long.to_string(), "内容过长"),
-            SealerError::NoKeys(cause) => {
-                tracing::error!(%cause, "a text could not be sealed");
-                failure(
-                    Code::Unavailable,
-                    "NO_KEYS",
-                    "no key to seal the text with can be had now: send the same request later",
-                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
-                )
-            }
-        })
+        let sealed = node::sealing::seal(&self.sealer, &place, text, LONGEST_REASON).await?;
+        Ok(Some(sealed))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The keys service: who may open which text of a region's cases. The only process that opens the
 //! region's key store.
 
-mod destroyed_again;
 mod grpc;
+mod opening;
 mod policies;
 mod projection;
 mod sealed_texts;
@@ -50,7 +50,7 @@ pub fn service(
         commands: CommandHandler::new(log.clone(), ports.clock.clone()),
         rows: ports.rows.clone(),
         sealer: Sealer::new(Arc::new(own_keys)),
-        opener: destroyed_again::Opener::new(log.clone(), store.clone()),
+        opener: opening::Opener::new(log.clone(), store.clone()),
     };
     let policies: Vec<Arc<dyn eventsourcing::Policy>> = vec![
         Arc::new(policies::PublishKey {

@@ -60,9 +60,15 @@ pub fn run(options: DemoOptions) -> Result<(), Failure> {
 
 async fn play(options: DemoOptions) -> anyhow::Result<()> {
     let temporary = tempfile::tempdir().context("no temporary directory can be made")?;
-    let root = options.keep.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let root = options
+        .keep
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
     if root.join("data").exists() {
-        bail!("{} holds data already: name an empty directory", root.display());
+        bail!(
+            "{} holds data already: name an empty directory",
+            root.display()
+        );
     }
     let clock = Arc::new(VirtualClock::new(Timestamp::now()));
     let (system, cast) = three_regions::start(root, clock.clone()).await?;

@@ -40,12 +40,20 @@ pub struct Pace {
 impl Pace {
     /// From moment to moment.
     pub fn jumping(system: Arc<System>, clock: Arc<VirtualClock>) -> Self {
-        Self { system, clock, slower: None }
+        Self {
+            system,
+            clock,
+            slower: None,
+        }
     }
 
     /// So many times faster than real time.
     pub fn running(system: Arc<System>, clock: Arc<VirtualClock>, times: u32) -> Self {
-        Self { system, clock, slower: Some(times.max(1)) }
+        Self {
+            system,
+            clock,
+            slower: Some(times.max(1)),
+        }
     }
 
     /// Lets time pass; whatever falls due in it happens.
@@ -86,8 +94,13 @@ impl Stage {
             let channel = Channel::from_shared(system.url(region))?.connect().await?;
             channels.insert(region, channel);
         }
-        let watcher = known(cast.caller("central-auditor", Role::Auditor), "central-auditor")?;
-        let central = channels.get(&Region::CENTRAL).context("a stage needs Central")?;
+        let watcher = known(
+            cast.caller("central-auditor", Role::Auditor),
+            "central-auditor",
+        )?;
+        let central = channels
+            .get(&Region::CENTRAL)
+            .context("a stage needs Central")?;
         let mut timeline = TimelineServiceClient::new(central.clone());
         let request = watcher.request(WatchTimelineRequest::default());
         let mut messages = timeline.watch_timeline(request).await?.into_inner();
@@ -100,7 +113,13 @@ impl Stage {
                 }
             }
         });
-        Ok(Self { cast, pace, channels, seen, watching })
+        Ok(Self {
+            cast,
+            pace,
+            channels,
+            seen,
+            watching,
+        })
     }
 
     pub fn channel(&self, region: Region) -> Channel {
@@ -113,14 +132,25 @@ impl Stage {
     /// If the reference data do not have them.
     pub fn actor(&self, code: &str, role: Role) -> anyhow::Result<Acts<'_>> {
         let caller = known(self.cast.caller(code, role), code)?;
-        let region = self.cast.worker(code).context("checked above")?.organization.region();
-        Ok(Acts { stage: self, caller, region })
+        let region = self
+            .cast
+            .worker(code)
+            .context("checked above")?
+            .organization
+            .region();
+        Ok(Acts {
+            stage: self,
+            caller,
+            region,
+        })
     }
 
     /// # Errors
     /// If the reference data do not have the desk.
     pub fn desk(&self, code: &str) -> anyhow::Result<Party> {
-        self.cast.desk(code).with_context(|| format!("the reference data have no desk {code}"))
+        self.cast
+            .desk(code)
+            .with_context(|| format!("the reference data have no desk {code}"))
     }
 
     /// # Errors
@@ -147,13 +177,16 @@ impl Stage {
     /// # Errors
     /// If it does not in time: the story did not come out as it should.
     pub async fn until(&self, region: Region, event_type: &str) -> anyhow::Result<Entry> {
-        let is_it = |entry: &&Entry| {
-            entry.event_type == event_type && entry.region == region.as_str()
-        };
+        let is_it =
+            |entry: &&Entry| entry.event_type == event_type && entry.region == region.as_str();
         let mut seen = self.seen.clone();
         let found = seen.wait_for(|entries| entries.iter().any(|entry| is_it(&entry)));
         match tokio::time::timeout(EFFECT_WITHIN, found).await {
-            Ok(Ok(entries)) => entries.iter().rfind(is_it).cloned().context("it was just there"),
+            Ok(Ok(entries)) => entries
+                .iter()
+                .rfind(is_it)
+                .cloned()
+                .context("it was just there"),
             Ok(Err(_)) => bail!("the timeline ended before {event_type} came in {region}"),
             Err(_) => bail!("{event_type} did not come in {region} within {EFFECT_WITHIN:?}"),
         }
@@ -170,7 +203,9 @@ impl Stage {
     /// The first problem found.
     pub async fn verify(&self, case: CaseId) -> anyhow::Result<VerifyCaseResponse> {
         let auditor = self.actor("central-auditor", Role::Auditor)?;
-        let request = auditor.ask(VerifyCaseRequest { case_id: case.to_string() });
+        let request = auditor.ask(VerifyCaseRequest {
+            case_id: case.to_string(),
+        });
         let mut timeline = TimelineServiceClient::new(auditor.channel());
         let verified = timeline.verify_case(request).await?.into_inner();
         if !verified.whole {
@@ -201,7 +236,10 @@ impl Acts<'_> {
     }
 
     /// A new command's meta.
-    #[expect(clippy::unnecessary_wraps, reason = "it is a field that takes an Option")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it is a field that takes an Option"
+    )]
     pub fn meta(&self) -> Option<CommandMeta> {
         Some(new_meta(self.stage.pace.clock.as_ref()))
     }

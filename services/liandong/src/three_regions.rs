@@ -27,15 +27,20 @@ pub async fn start(
     root: PathBuf,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(System, Arc<ReferenceData>)> {
-    let regions: Vec<Region> =
-        REGIONS.iter().map(|region| region.parse()).collect::<Result<_, _>>()?;
+    let regions: Vec<Region> = REGIONS
+        .iter()
+        .map(|region| region.parse())
+        .collect::<Result<_, _>>()?;
     let settings = Settings {
         root,
         followed: regions.clone(),
         addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); regions.len()],
         regions,
         clock: clock.clone(),
-        log_options: Options { segment_bytes: SEGMENT_BYTES, ..Options::default() },
+        log_options: Options {
+            segment_bytes: SEGMENT_BYTES,
+            ..Options::default()
+        },
         metrics: None,
     };
     let system = System::start(settings, HOSTINGS).await?;

@@ -61,9 +61,10 @@ impl Names<'_> {
         }
     }
 
+    /// A region by the name of the committee that speaks for it.
     fn region(&self, region: Region) -> Line {
-        match self.0.region(region) {
-            Some(known) => Line::new(known.name.zh(), known.name.en()),
+        match self.0.committee(region) {
+            Some(unit) => self.unit(unit),
             None => Line::new(region.as_str(), region.as_str()),
         }
     }

@@ -32,7 +32,8 @@ pub(crate) async fn act(
     policy: Arc<dyn Policy>,
     mut operations: mpsc::Receiver<Operation>,
 ) -> Result<(), RunnerError> {
-    let mut following = Following::start(runner.clone(), policy.name(), policy.logs())?;
+    let own = commands.log().id();
+    let mut following = Following::start(runner.clone(), policy.name(), policy.logs(), Some(own))?;
     let parked = Parked::new(policy.name(), runner.ports.rows.clone());
     let acting = Acting {
         runner,

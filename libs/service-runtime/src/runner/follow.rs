@@ -20,13 +20,22 @@ pub(super) struct Following {
     at: Vec<(LogId, Checkpoint)>,
     events: SelectAll<BoxStream<'static, (LogId, Result<FeedItem, FeedError>)>>,
     waiting: Vec<(LogId, Recorded)>,
+    /// The log that is taken in to its end before the others are followed.
+    first: Option<LogId>,
 }
 
 impl Following {
-    /// Begins where `name` has stopped before.
-    pub(super) fn start(runner: Runner, name: &str, logs: Vec<LogId>) -> Result<Self, RunnerError> {
+    /// Begins where `name` has stopped before. If the log `first` is among `logs`, it is taken in to
+    /// its end before any other: what was decided before is known before anything is decided.
+    pub(super) fn start(
+        runner: Runner,
+        name: &str,
+        logs: Vec<LogId>,
+        first: Option<&LogId>,
+    ) -> Result<Self, RunnerError> {
         let mut following = Self {
             name: name.to_owned(),
+            first: first.filter(|first| logs.contains(first)).cloned(),
             at: Vec::new(),
             events: SelectAll::new(),
             waiting: Vec::new(),
@@ -40,8 +49,11 @@ impl Following {
                 .ports
                 .progress
                 .reached(name, &log, at.position);
-            following.follow(log.clone(), at, Duration::ZERO);
             following.at.push((log, at));
+        }
+        match following.first.clone() {
+            Some(first) => following.follow_those(|log| *log == first),
+            None => following.follow_those(|_| true),
         }
         Ok(following)
     }
@@ -86,18 +98,14 @@ impl Following {
 
     fn take(&mut self, log: LogId, item: Result<FeedItem, FeedError>) -> Result<(), RunnerError> {
         match item {
-            Ok(FeedItem::CaughtUp) => Ok(()),
-            Ok(FeedItem::Event(event)) => {
-                self.observe(&event);
-                if let Some((_, at)) = self.at.iter_mut().find(|(of, _)| *of == log) {
-                    *at = Checkpoint {
-                        position: event.position,
-                        hash: event.hash,
-                    };
+            Ok(FeedItem::CaughtUp) => {
+                if self.first.as_ref() == Some(&log) {
+                    self.first = None;
+                    self.follow_those(|other| *other != log);
                 }
-                self.waiting.push((log, *event));
                 Ok(())
             }
+            Ok(FeedItem::Event(event)) => self.take_event(log, *event),
             Err(FeedError::Unavailable { log, cause }) => {
                 tracing::warn!(runner = self.name, %log, cause, "log is away; trying again");
                 metrics::counter!("liandong_feed_unavailable_total", "log" => log.to_string())
@@ -108,6 +116,37 @@ impl Following {
                 Ok(())
             }
             Err(broken) => Err(broken.into()),
+        }
+    }
+
+    /// A feed delivers at least once: what was taken in before is passed over. What neither was nor
+    /// continues it is refused, whatever the feed has checked itself.
+    fn take_event(&mut self, log: LogId, event: Recorded) -> Result<(), RunnerError> {
+        let Some((_, at)) = self.at.iter_mut().find(|(of, _)| *of == log) else {
+            return Ok(());
+        };
+        if event.position <= at.position {
+            return Ok(());
+        }
+        let accepted = at.accept(event.position, &event.body.sha256(), &event.hash);
+        accepted.map_err(|broken| FeedError::Broken {
+            log: log.clone(),
+            broken,
+        })?;
+        self.observe(&event);
+        self.waiting.push((log, event));
+        Ok(())
+    }
+
+    fn follow_those(&mut self, which: impl Fn(&LogId) -> bool) {
+        let those: Vec<_> = self
+            .at
+            .iter()
+            .filter(|(log, _)| which(log))
+            .cloned()
+            .collect();
+        for (log, at) in those {
+            self.follow(log, at, Duration::ZERO);
         }
     }
 

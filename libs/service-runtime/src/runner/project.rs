@@ -12,7 +12,7 @@ pub(crate) async fn project(
     projection: Arc<dyn Projection>,
 ) -> Result<(), RunnerError> {
     let name = projection.name();
-    let mut following = Following::start(runner.clone(), name, projection.logs())?;
+    let mut following = Following::start(runner.clone(), name, projection.logs(), None)?;
     while let Some((log, events)) = following.next().await? {
         let Some(last) = events.last() else { continue };
         let at = Checkpoint {

@@ -1,3 +1,5 @@
+//! The key store: durable, locked, bound, and never a wrong key after damage.
+
 use std::os::unix::fs::FileExt;
 
 use domain::ids::{CaseId, GrantId};

@@ -1,3 +1,5 @@
+//! Sealing from keys leased ahead, while their keeper is there and while it is away.
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use domain::ids::KeyId;

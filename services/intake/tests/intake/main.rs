@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod callbacks;
+mod commands;
 mod custody;
 mod fixture;
 mod personal_data;

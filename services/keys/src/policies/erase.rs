@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use domain::ids::{CaseId, KeyId};
 use domain::keys::{Erasure, ErasureCommand, ErasureEvent, KeyReceipt, ReceiptEvent};
-use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
-use jiff::Timestamp;
+use eventsourcing::{
+    Aggregate, LogId, Order, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
+};
 use serde::{Deserialize, Serialize};
 use vault::KeyStore;
 
@@ -26,11 +27,11 @@ pub(crate) struct EraseKeys {
     pub(crate) store: Arc<KeyStore>,
 }
 
-/// The keys of a case, and up to when what was sealed must go.
+/// The keys of a case, and up to which moment what was sealed must go.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Erasing {
     keys: BTreeSet<KeyId>,
-    up_to: Option<Timestamp>,
+    up_to: Option<Order>,
 }
 
 impl Policy for EraseKeys {
@@ -73,8 +74,8 @@ impl EraseKeys {
         event: &Recorded,
         erasing: &mut Erasing,
     ) -> Result<Option<BTreeSet<KeyId>>, PolicyError> {
-        let recorded_at = event.envelope.recordedtime;
-        let late = erasing.up_to.is_some_and(|up_to| recorded_at <= up_to);
+        let order = event.envelope.order;
+        let late = erasing.up_to.is_some_and(|up_to| order < up_to);
         let mut new = BTreeSet::new();
         if late || erasing.up_to.is_none() {
             new = self.keys_of(case, event, &erasing.keys)?;
@@ -82,7 +83,7 @@ impl EraseKeys {
         }
         if let Some(named) = self.heard(case, event)? {
             erasing.keys.extend(named);
-            erasing.up_to = erasing.up_to.max(Some(recorded_at));
+            erasing.up_to = erasing.up_to.max(Some(order));
             return Ok(Some(erasing.keys.clone()));
         }
         Ok((late && !new.is_empty()).then_some(new))

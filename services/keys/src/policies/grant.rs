@@ -197,14 +197,15 @@ impl GrantKeys {
     }
 }
 
-/// What people granted, and what was erased.
+/// What was granted before, and what was erased.
 fn learn_from_own_log(event: &Recorded, granting: &mut Granting) -> Result<(), PolicyError> {
     let envelope = &event.envelope;
     let by_person = matches!(envelope.actor, Actor::Person { .. });
     match envelope.subject.kind.as_str() {
-        KeyGrant::KIND if by_person => {
-            let GrantEvent::KeysGranted { terms, .. } = decode::<KeyGrant>(envelope)?;
-            granting.granted_by_person(&terms);
+        KeyGrant::KIND => {
+            let GrantEvent::KeysGranted { terms, keys } = decode::<KeyGrant>(envelope)?;
+            let keys: Vec<KeyId> = keys.iter().map(|key| key.key).collect();
+            granting.granted(&terms, &keys, by_person);
         }
         Erasure::KIND => match decode::<Erasure>(envelope)? {
             ErasureEvent::Erased { keys, .. } | ErasureEvent::CopiesErased { keys, .. } => {
@@ -244,3 +245,6 @@ fn wait(case: CaseId, region: Region, rows: &mut Rows) -> Result<(), PolicyError
     waiting.insert(case);
     Ok(rows.put(WAITING, key, &waiting)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -150,16 +150,28 @@ impl Granting {
         }
     }
 
-    /// What this policy granted it knows; what a person granted stands in the log already.
-    pub(super) fn granted_by_person(&mut self, terms: &GrantTerms) {
+    /// What a person granted stands in the log already. What this policy granted it knows, unless
+    /// its rows are being rebuilt: then the log tells, and it is not granted again.
+    pub(super) fn granted(&mut self, terms: &GrantTerms, keys: &[KeyId], by_person: bool) {
+        let known = self.standing.get(&terms.to);
+        if !by_person && known.is_some_and(|known| !known.is_widened_by(terms, keys)) {
+            return;
+        }
         self.widen(terms.clone());
         if let Some(standing) = self.standing.get_mut(&terms.to) {
             standing.recorded |= standing.terms == *terms;
+            standing.delivered.extend(keys);
         }
     }
 }
 
 impl Standing {
+    fn is_widened_by(&self, terms: &GrantTerms, keys: &[KeyId]) -> bool {
+        !terms.classes.is_subset(&self.terms.classes)
+            || terms.expires_at > self.terms.expires_at
+            || keys.iter().any(|key| !self.delivered.contains(key))
+    }
+
     /// The keys it may have and has not got. Its own it has.
     pub(super) fn owed(&self, keys: &BTreeMap<KeyId, Protects>) -> Vec<(KeyId, Protects)> {
         let owed = keys.iter().filter(|(key, (_, class))| {
@@ -168,5 +180,137 @@ impl Standing {
                 && key.region() != self.terms.to
         });
         owed.map(|(key, protects)| (*key, *protects)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::sealed::PersonRole;
+    use eventsourcing::ScopedId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const SHANGHAI: &str = "310000";
+    const CENTRAL: &str = "100000";
+    const QINGDAO: &str = "370200";
+
+    fn region(code: &str) -> Region {
+        code.parse().unwrap()
+    }
+
+    fn id(code: &str, number: u128) -> ScopedId {
+        ScopedId::new(region(code), Uuid::from_u128(number))
+    }
+
+    fn case() -> CaseId {
+        CaseId(id(SHANGHAI, 1))
+    }
+
+    fn dispatched(from: &str, to: &str) -> Claim {
+        Claim::Dispatched {
+            from: region(from),
+            to: region(to),
+            basis: DisclosureBasis::Emergency,
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn accepted(by: &str) -> Claim {
+        Claim::Accepted {
+            by: region(by),
+            at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn after(claims: &[Claim]) -> Granting {
+        let mut granting = Granting::default();
+        for claim in claims {
+            granting.claims.push(claim.clone());
+            granting.honour_claims(case());
+        }
+        granting
+    }
+
+    fn classes(granting: &Granting, to: &str) -> Vec<SealedClass> {
+        let standing = granting.standing.get(&region(to));
+        standing
+            .into_iter()
+            .flat_map(|standing| standing.terms.classes.iter().copied())
+            .collect()
+    }
+
+    #[test]
+    fn in_whatever_order_the_logs_come_the_same_grants_stand() {
+        let claims = [
+            dispatched(SHANGHAI, CENTRAL),
+            dispatched(CENTRAL, QINGDAO),
+            accepted(QINGDAO),
+        ];
+        let orders = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        for order in orders {
+            let granting = after(&order.map(|index| claims[index].clone()));
+            assert_eq!(classes(&granting, CENTRAL), [SealedClass::Summary]);
+            assert_eq!(classes(&granting, QINGDAO), SealedClass::ALL);
+            let terms = &granting.standing[&region(QINGDAO)].terms;
+            assert_eq!(terms.purpose, Purpose::CaseHandling);
+            assert_eq!(terms.basis, DisclosureBasis::Emergency);
+            assert_eq!(granting.claims, []);
+        }
+    }
+
+    #[test]
+    fn a_region_that_was_not_sent_the_case_cannot_bring_itself_in() {
+        let granting = after(&[dispatched(QINGDAO, QINGDAO), accepted(QINGDAO)]);
+        assert!(granting.standing.is_empty());
+        assert_eq!(granting.claims.len(), 2);
+    }
+
+    #[test]
+    fn a_further_dispatch_after_the_acceptance_takes_nothing_back() {
+        let granting = after(&[
+            dispatched(SHANGHAI, QINGDAO),
+            accepted(QINGDAO),
+            dispatched(SHANGHAI, QINGDAO),
+        ]);
+        let terms = &granting.standing[&region(QINGDAO)].terms;
+        assert_eq!(terms.purpose, Purpose::CaseHandling);
+        assert_eq!(terms.expires_at, Some(Timestamp::UNIX_EPOCH + HANDLING_FOR));
+        assert_eq!(terms.classes.len(), 3);
+    }
+
+    #[test]
+    fn a_receiver_is_owed_keys_of_its_classes_that_it_has_not_got_and_did_not_make() {
+        let mut granting = after(&[dispatched(SHANGHAI, QINGDAO)]);
+        let summary = (PersonRole::Subject, SealedClass::Summary);
+        let narrative = (PersonRole::Subject, SealedClass::Narrative);
+        let keys = [
+            (KeyId(id(SHANGHAI, 1)), summary),
+            (KeyId(id(SHANGHAI, 2)), summary),
+            (KeyId(id(SHANGHAI, 3)), narrative),
+            (KeyId(id(QINGDAO, 4)), summary),
+        ];
+        granting.keys.extend(keys);
+        let standing = granting.standing.get_mut(&region(QINGDAO)).unwrap();
+        standing.delivered.insert(KeyId(id(SHANGHAI, 1)));
+        let owed = granting.standing[&region(QINGDAO)].owed(&granting.keys);
+        assert_eq!(owed, [(KeyId(id(SHANGHAI, 2)), summary)]);
+    }
+
+    #[test]
+    fn what_a_person_granted_stands_in_the_log_already() {
+        let mut granting = Granting::default();
+        granting.hand_home(case());
+        assert!(!granting.standing[&region(SHANGHAI)].recorded);
+        let terms = granting.standing[&region(SHANGHAI)].terms.clone();
+        granting.granted_by_person(&terms);
+        assert!(granting.standing[&region(SHANGHAI)].recorded);
     }
 }

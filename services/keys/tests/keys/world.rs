@@ -7,19 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::reference::ReferenceData;
-use domain::ids::{CaseId, ReferralId};
-use domain::intake::contact::{CallerRole, Channel, Contact, Matter, Subject};
-use domain::intake::{AgeBand, Intake, IntakeEvent};
-use domain::referral::{
-    Acceptance, Assignment, AssignmentEvent, Dispatch, HopKind, Referral, ReferralEvent,
-    Submission, Tenure, Terms,
-};
-use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
-use domain::values::{CaseType, DisclosureBasis, Party, RiskLevel, Role, Term};
-use eventsourcing::testing::envelope;
+use domain::ids::WorkerId;
+use domain::sealed::{Sealed, Text};
+use domain::values::{Party, Role, Term};
 use eventsourcing::{
-    Aggregate, Append, Body, Clock, CommandHandler, Envelope, EventLog, HybridClock, LogId, Order,
-    Position, Recorded, Region, ScopedId, StreamId, Version, VirtualClock, Write, encode,
+    Clock, CommandHandler, EventLog, HybridClock, LogId, Position, Recorded, Region, VirtualClock,
 };
 use jiff::{SignedDuration, Timestamp};
 use node::client::{Caller, new_meta};
@@ -31,8 +23,9 @@ use service_runtime::{Service, WithLog};
 use tempfile::TempDir;
 use tonic::Status;
 use tonic::transport::Channel as Connection;
-use uuid::Uuid;
 use vault::{Sealer, SealingPlace};
+
+use crate::cases::Case;
 
 pub(crate) const SHANGHAI: &str = "310000";
 pub(crate) const QINGDAO: &str = "370200";
@@ -84,13 +77,6 @@ pub(crate) struct World {
     pub(crate) clock: Arc<VirtualClock>,
     root: Arc<TempDir>,
     reference: Arc<ReferenceData>,
-}
-
-/// A case of Shanghai, begun with a contact.
-pub(crate) struct Case {
-    pub(crate) id: CaseId,
-    pub(crate) contact: Recorded,
-    pub(crate) hop: ReferralId,
 }
 
 impl World {
@@ -184,6 +170,10 @@ impl World {
         self.reference.desk(code).unwrap()
     }
 
+    pub(crate) fn worker(&self, code: &str) -> WorkerId {
+        self.reference.worker(code).unwrap().worker
+    }
+
     /// A person of the reference data, in their role (the given one, if they have several).
     pub(crate) fn person(&self, code: &str, role: Role) -> Caller {
         let known = self.reference.worker(code).unwrap();
@@ -200,8 +190,8 @@ impl World {
         KeysServiceClient::connect(url).await.unwrap()
     }
 
-    pub(crate) fn meta(&self) -> Option<CommandMeta> {
-        Some(new_meta(self.clock.as_ref()))
+    pub(crate) fn meta(&self) -> CommandMeta {
+        new_meta(self.clock.as_ref())
     }
 
     pub(crate) async fn seal(
@@ -228,7 +218,7 @@ impl World {
         field: &str,
     ) -> Result<String, Status> {
         let request = pb::OpenTextRequest {
-            meta: self.meta(),
+            meta: Some(self.meta()),
             case_id: case.id.to_string(),
             event_id: event.envelope.id.to_string(),
             field: field.to_owned(),
@@ -237,171 +227,5 @@ impl World {
         let mut api = self.api(region).await;
         let answer = api.open_text(caller.request(request)).await?;
         Ok(answer.into_inner().text)
-    }
-
-    /// Puts an event into a region's log, as its service would.
-    pub(crate) async fn record<A: Aggregate>(
-        &self,
-        region: &str,
-        id: ScopedId,
-        case: CaseId,
-        event: &A::Event,
-    ) -> Recorded {
-        let log = self.log(region, A::CONTEXT);
-        let stream = StreamId::new(A::KIND, id);
-        let history = log.read(&stream, Version(1)).await.unwrap();
-        let version = history
-            .last()
-            .map_or(Version(0), |last| last.envelope.version);
-        let encoded = encode(event);
-        let event_type = format!("{}.{}", A::CONTEXT, encoded.name);
-        let now = self.clock.now();
-        let envelope = Envelope {
-            subject: stream.clone(),
-            dataschema: format!("urn:liandong:{event_type}:1"),
-            event_type,
-            caseid: Some(case.0),
-            time: now,
-            recordedtime: now,
-            order: Order {
-                millis: u64::try_from(now.as_millisecond()).unwrap(),
-                counter: 0,
-            },
-            data: encoded.data,
-            ..envelope(&log.id().to_string(), A::KIND, version.0 + 1)
-        };
-        let write = Write {
-            stream: stream.clone(),
-            expected: version,
-            events: vec![Body::seal(&envelope).unwrap()],
-        };
-        let append = Append {
-            request: envelope.requestid,
-            writes: vec![write],
-        };
-        log.append(append).await.unwrap();
-        self.settle().await;
-        log.read(&stream, version.next()).await.unwrap().remove(0)
-    }
-
-    /// Shanghai records a contact; `said` is its narrative.
-    pub(crate) async fn contact(&self, said: &str) -> Case {
-        let home: Region = SHANGHAI.parse().unwrap();
-        let id = CaseId::new(home, Uuid::now_v7());
-        let intake = ScopedId::new(home, Uuid::now_v7());
-        let place = SealingPlace {
-            case: id,
-            stream: StreamId::new(Intake::KIND, intake),
-            field: "narrative",
-            role: PersonRole::Subject,
-            class: SealedClass::Narrative,
-        };
-        let narrative = self.seal(SHANGHAI, &place, said).await;
-        let contact = Contact {
-            channel: Channel::Phone,
-            line: None,
-            number: None,
-            original_number: None,
-            caller_role: CallerRole::SelfCaller,
-            caller_identity: None,
-            matter: Matter::Concern {
-                subject: Subject {
-                    age_band: AgeBand::FourteenToSeventeen,
-                    lives_in: None,
-                    identity: None,
-                },
-                narrative,
-            },
-        };
-        let event = IntakeEvent::ContactRecorded {
-            desk: self.desk("sh-12355"),
-            received_at: self.clock.now(),
-            contact: Box::new(contact),
-        };
-        let contact = self.record::<Intake>(SHANGHAI, intake, id, &event).await;
-        Case {
-            id,
-            contact,
-            hop: ReferralId::new(home, Uuid::now_v7()),
-        }
-    }
-
-    /// A region sends the case on, with a summary that it seals itself.
-    pub(crate) async fn dispatch(
-        &self,
-        case: &Case,
-        sender: &str,
-        from: Party,
-        to: Party,
-        summary: &str,
-    ) -> Recorded {
-        let hop = ReferralId::new(sender.parse().unwrap(), case.hop.0.uuid);
-        let place = SealingPlace {
-            case: case.id,
-            stream: StreamId::new(Referral::KIND, hop.0),
-            field: "summary",
-            role: PersonRole::Subject,
-            class: SealedClass::Summary,
-        };
-        let dispatch = Dispatch {
-            hop,
-            terms: Terms {
-                from,
-                to,
-                origin: self.desk("sh-12355"),
-                relay: None,
-                kind: HopKind::ByWorker,
-                case_type: CaseType::PsychologicalSupport,
-                risk: RiskLevel::Immediate,
-                flags: [].into(),
-                summary: self.seal(sender, &place, summary).await,
-            },
-            submission: Submission {
-                basis: DisclosureBasis::Emergency,
-                basis_reason: None,
-                age_band: AgeBand::FourteenToSeventeen,
-                guardian_suspected: false,
-            },
-            approved_by: None,
-            tenure: tenure(from),
-            answer_due_at: self.clock.now() + SignedDuration::from_mins(30),
-            rules_version: "1".to_owned(),
-            escalate_to: None,
-        };
-        let event = ReferralEvent::Dispatched(Box::new(dispatch));
-        self.record::<Referral>(sender, hop.0, case.id, &event)
-            .await
-    }
-
-    /// Shanghai sends the case to Qingdao.
-    pub(crate) async fn dispatch_to_qingdao(&self, case: &Case, summary: &str) -> Recorded {
-        let (from, to) = (self.desk("sh-12355"), self.desk("qd-12355"));
-        self.dispatch(case, SHANGHAI, from, to, summary).await
-    }
-
-    /// A unit of a region accepts the case.
-    pub(crate) async fn accept(&self, case: &Case, region: &str, unit: Party) -> Recorded {
-        let from = self.desk("sh-12355");
-        let acceptance = Acceptance {
-            hop: case.hop,
-            unit,
-            by: self.reference.worker("qd-authorised").unwrap().worker,
-            from,
-            origin: from,
-            relay: None,
-            case_type: CaseType::PsychologicalSupport,
-            risk: RiskLevel::Immediate,
-            tenure: tenure(from),
-        };
-        let event = AssignmentEvent::Accepted(Box::new(acceptance));
-        let id = case.hop.at(region.parse().unwrap()).0;
-        self.record::<Assignment>(region, id, case.id, &event).await
-    }
-}
-
-fn tenure(custodian: Party) -> Tenure {
-    Tenure {
-        custodian,
-        by_hop: None,
     }
 }

@@ -24,10 +24,10 @@ use proto::types::v1 as types;
 use super::{Acts, Stage};
 
 /// What was said on the phone; sealed before it is stored.
-pub const NARRATIVE: &str =
-    "我叫陈佳，今年17岁，在青岛读高中。妈妈去世对我打击很大，爸爸脾气有点暴躁，我真的很想结束自己的生命。";
+pub const NARRATIVE: &str = "我叫陈佳，今年17岁，在青岛读高中。妈妈去世对我打击很大，爸爸脾气有点暴躁，我真的很想结束自己的生命。";
 /// What a receiver needs in order to decide; sealed as well.
-pub const SUMMARY: &str = "青岛高中生，重度抑郁，表达明确轻生意愿后挂断，多次回拨未通，需立即查找并干预。";
+pub const SUMMARY: &str =
+    "青岛高中生，重度抑郁，表达明确轻生意愿后挂断，多次回拨未通，需立即查找并干预。";
 /// The number called from; sealed as well.
 pub const NUMBER: &str = "13800000000";
 
@@ -84,18 +84,22 @@ async fn the_call(stage: &Stage) -> anyhow::Result<(CaseId, String)> {
         line: intake::Line::YouthHotline.into(),
         number: NUMBER.to_owned(),
         caller_role: intake::CallerRole::Oneself.into(),
-        matter: Some(intake::record_contact_request::Matter::Concern(intake::Concern {
-            subject: Some(intake::Subject {
-                age_band: intake::AgeBand::FourteenToSeventeen.into(),
-                lives_in: "370200".to_owned(),
-                identity: "陈佳，青岛某高中学生".to_owned(),
-            }),
-            narrative: NARRATIVE.to_owned(),
-        })),
+        matter: Some(intake::record_contact_request::Matter::Concern(
+            intake::Concern {
+                subject: Some(intake::Subject {
+                    age_band: intake::AgeBand::FourteenToSeventeen.into(),
+                    lives_in: "370200".to_owned(),
+                    identity: "陈佳，青岛某高中学生".to_owned(),
+                }),
+                narrative: NARRATIVE.to_owned(),
+            },
+        )),
         ..intake::RecordContactRequest::default()
     };
     let recorded = desk.record_contact(worker.ask(contact)).await?.into_inner();
-    let recorded = recorded.result.context("a contact is answered with a result")?;
+    let recorded = recorded
+        .result
+        .context("a contact is answered with a result")?;
     let intake_id = recorded.id;
 
     stage.pass(minutes(1)).await?;
@@ -116,7 +120,10 @@ async fn the_call(stage: &Stage) -> anyhow::Result<(CaseId, String)> {
         }),
     };
     desk.triage_intake(worker.ask(triage)).await?;
-    for service in [intake::EmergencyService::Police, intake::EmergencyService::Ambulance] {
+    for service in [
+        intake::EmergencyService::Police,
+        intake::EmergencyService::Ambulance,
+    ] {
         let told = intake::TellEmergencyServiceRequest {
             meta: worker.meta(),
             intake_id: intake_id.clone(),
@@ -133,7 +140,10 @@ async fn call_back_in_vain(stage: &Stage, intake_id: &str) -> anyhow::Result<()>
     let worker = stage.actor("sh-worker", Role::Worker)?;
     let mut desk = IntakeServiceClient::new(worker.channel());
     let moment = |at: jiff::Timestamp| {
-        Some(prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+        Some(prost_types::Timestamp {
+            seconds: at.as_second(),
+            nanos: at.subsec_nanosecond(),
+        })
     };
     let plan = intake::PlanCallbackRequest {
         meta: worker.meta(),
@@ -160,10 +170,15 @@ async fn call_back_in_vain(stage: &Stage, intake_id: &str) -> anyhow::Result<()>
 async fn refer_to_central(stage: &Stage, regions: &Regions) -> anyhow::Result<ScopedId> {
     let drafted = stage.until(regions.shanghai, "referral.Drafted").await?;
     ensure!(
-        drafted.actor.as_ref().is_some_and(|actor| !actor.rule.is_empty()),
+        drafted
+            .actor
+            .as_ref()
+            .is_some_and(|actor| !actor.rule.is_empty()),
         "the rule drafts the first hop, not a person"
     );
-    stage.until(regions.shanghai, "referral.CustodyOpened").await?;
+    stage
+        .until(regions.shanghai, "referral.CustodyOpened")
+        .await?;
     let hop = stream_id(&drafted.stream)?;
     stage.pass(minutes(2)).await?;
     let worker = stage.actor("sh-worker", Role::Worker)?;
@@ -185,6 +200,7 @@ async fn send(
         referral_id: hop.to_string(),
         basis: types::DisclosureBasis::Emergency.into(),
         reason: "有明确轻生意愿，失去联系".to_owned(),
+        ..Default::default()
     };
     referrals.submit_referral(submits.ask(submit)).await?;
     stage.pass(minutes(1)).await?;
@@ -203,7 +219,10 @@ async fn central_redirects(
 ) -> anyhow::Result<ScopedId> {
     let arrived = stage.until(regions.central, "referral.Assigned").await?;
     let assignment = stream_id(&arrived.stream)?;
-    ensure!(assignment.uuid == first.uuid, "the hop that was sent is the one that arrived");
+    ensure!(
+        assignment.uuid == first.uuid,
+        "the hop that was sent is the one that arrived"
+    );
     stage.pass(minutes(1)).await?;
 
     let duty = stage.actor("central-duty", Role::Worker)?;
@@ -241,7 +260,10 @@ async fn qingdao_takes_over(
 ) -> anyhow::Result<()> {
     let arrived = stage.until(regions.qingdao, "referral.Assigned").await?;
     let assignment = stream_id(&arrived.stream)?;
-    ensure!(assignment.uuid == second.uuid, "the hop that was sent is the one that arrived");
+    ensure!(
+        assignment.uuid == second.uuid,
+        "the hop that was sent is the one that arrived"
+    );
     stage.pass(minutes(3)).await?;
 
     let worker = stage.actor("qd-worker", Role::Worker)?;
@@ -260,11 +282,19 @@ async fn qingdao_takes_over(
     referrals.accept_assignment(authorised.ask(accept)).await?;
 
     // What follows from it, nobody commands: custody moves, a team stands, its follow-up is owed.
-    stage.until(regions.shanghai, "referral.CustodyReleased").await?;
-    stage.until(regions.qingdao, "referral.CustodyTaken").await?;
+    stage
+        .until(regions.shanghai, "referral.CustodyReleased")
+        .await?;
+    stage
+        .until(regions.qingdao, "referral.CustodyTaken")
+        .await?;
     stage.until(regions.qingdao, "caseteam.TeamFormed").await?;
-    stage.until(regions.qingdao, "caseteam.CustodyConfirmed").await?;
-    stage.until(regions.qingdao, "followup.VisitPlanned").await?;
+    stage
+        .until(regions.qingdao, "caseteam.CustodyConfirmed")
+        .await?;
+    stage
+        .until(regions.qingdao, "followup.VisitPlanned")
+        .await?;
     stage.until(regions.shanghai, "intake.HandedOver").await?;
     Ok(())
 }
@@ -276,8 +306,16 @@ async fn the_team_begins(stage: &Stage, regions: &Regions, case: CaseId) -> anyh
     let mut teams = CaseTeamServiceClient::new(lead.channel());
     let partners = [
         ("qd-education", TeamRole::Assist, TaskKind::ContactSchool),
-        ("qd-police", TeamRole::PoliceContact, TaskKind::ContactPolice),
-        ("qd-community", TeamRole::SocialWorker, TaskKind::ContactFamily),
+        (
+            "qd-police",
+            TeamRole::PoliceContact,
+            TaskKind::ContactPolice,
+        ),
+        (
+            "qd-community",
+            TeamRole::SocialWorker,
+            TaskKind::ContactFamily,
+        ),
         ("qd-school", TeamRole::SchoolContact, TaskKind::SafetyCheck),
     ];
     for (code, role, kind) in partners {
@@ -319,7 +357,10 @@ async fn qingdao_reads_what_was_said(stage: &Stage, case: CaseId) -> anyhow::Res
         case_id: case.to_string(),
         ..keys::ListSealedTextsRequest::default()
     };
-    let listed = texts.list_sealed_texts(worker.ask(list)).await?.into_inner();
+    let listed = texts
+        .list_sealed_texts(worker.ask(list))
+        .await?
+        .into_inner();
     let narrative = listed
         .texts
         .into_iter()
@@ -336,15 +377,14 @@ async fn qingdao_reads_what_was_said(stage: &Stage, case: CaseId) -> anyhow::Res
         purpose: keys::Purpose::CaseHandling.into(),
     };
     let opened = texts.open_text(worker.ask(open)).await?.into_inner();
-    ensure!(opened.text == NARRATIVE, "Qingdao reads what was said in Shanghai");
+    ensure!(
+        opened.text == NARRATIVE,
+        "Qingdao reads what was said in Shanghai"
+    );
     Ok(())
 }
 
-async fn the_first_follow_up(
-    stage: &Stage,
-    regions: &Regions,
-    case: CaseId,
-) -> anyhow::Result<()> {
+async fn the_first_follow_up(stage: &Stage, regions: &Regions, case: CaseId) -> anyhow::Result<()> {
     stage.pass(SignedDuration::from_hours(20)).await?;
     let worker = stage.actor("qd-worker", Role::Worker)?;
     let mut plans = FollowUpServiceClient::new(worker.channel());
@@ -352,7 +392,12 @@ async fn the_first_follow_up(
         case_id: case.to_string(),
         ..followup::GetPlanRequest::default()
     };
-    let plan = plans.get_plan(worker.ask(plan)).await?.into_inner().plan.context("a plan")?;
+    let plan = plans
+        .get_plan(worker.ask(plan))
+        .await?
+        .into_inner()
+        .plan
+        .context("a plan")?;
     let owed = plan.visits.first().context("a first follow-up is owed")?;
     let visit = followup::RecordVisitRequest {
         meta: worker.meta(),

@@ -25,7 +25,10 @@ struct Sent {
 
 impl Ledger {
     pub(crate) fn answered(&self) -> usize {
-        self.sent.iter().filter(|sent| sent.answer.is_some()).count()
+        self.sent
+            .iter()
+            .filter(|sent| sent.answer.is_some())
+            .count()
     }
 
     /// Records one contact after the other, until the program is gone.
@@ -34,7 +37,10 @@ impl Ledger {
             return self;
         }
         loop {
-            self.sent.push(Sent { request: contact(&desk), answer: None });
+            self.sent.push(Sent {
+                request: contact(&desk),
+                answer: None,
+            });
             if !self.ask_again(&desk).await {
                 return self;
             }
@@ -47,7 +53,10 @@ impl Ledger {
             match ask(desk, &sent.request).await {
                 Ok(answer) => sent.answer = Some(answer),
                 Err(status) => {
-                    let cut_off = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+                    let cut_off = matches!(
+                        status.code(),
+                        Code::Unavailable | Code::Unknown | Code::Cancelled
+                    );
                     assert!(cut_off, "the program answered {status:?}");
                     return false;
                 }
@@ -59,7 +68,9 @@ impl Ledger {
 
 async fn ask(desk: &Desk, request: &pb::RecordContactRequest) -> Result<CommandResult, Status> {
     let mut intake = desk.intake.clone();
-    let answer = intake.record_contact(desk.caller.request(request.clone())).await?;
+    let answer = intake
+        .record_contact(desk.caller.request(request.clone()))
+        .await?;
     Ok(answer.into_inner().result.unwrap())
 }
 
@@ -82,20 +93,38 @@ fn contact(desk: &Desk) -> pb::RecordContactRequest {
 pub(crate) fn compare(ledgers: &[Ledger], log: &[Recorded]) {
     let mut made: HashMap<String, Vec<&Recorded>> = HashMap::new();
     for event in log {
-        made.entry(event.envelope.requestid.to_string()).or_default().push(event);
+        made.entry(event.envelope.requestid.to_string())
+            .or_default()
+            .push(event);
     }
     for ledger in ledgers {
         let mut last = 0;
         for sent in &ledger.sent {
             let request = &sent.request.meta.as_ref().unwrap().request_id;
-            let Some(answer) = &sent.answer else { panic!("{request} was never answered") };
+            let Some(answer) = &sent.answer else {
+                panic!("{request} was never answered")
+            };
             let events = made.remove(request).unwrap_or_default();
-            let ids: Vec<String> = events.iter().map(|event| event.envelope.id.to_string()).collect();
+            let ids: Vec<String> = events
+                .iter()
+                .map(|event| event.envelope.id.to_string())
+                .collect();
             let told: Vec<&String> = answer.events.iter().map(|event| &event.id).collect();
-            assert_eq!(told, ids.iter().collect::<Vec<_>>(), "{request}: answered and stored differ");
-            assert!(events[0].position.0 > last, "{request} stands before what was sent earlier");
+            assert_eq!(
+                told,
+                ids.iter().collect::<Vec<_>>(),
+                "{request}: answered and stored differ"
+            );
+            assert!(
+                events[0].position.0 > last,
+                "{request} stands before what was sent earlier"
+            );
             last = events[0].position.0;
         }
     }
-    assert!(made.is_empty(), "the log has requests that nobody sent: {:?}", made.keys());
+    assert!(
+        made.is_empty(),
+        "the log has requests that nobody sent: {:?}",
+        made.keys()
+    );
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ledger::Ledger;
 use program::Program;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 const ROUNDS: usize = 6;
 const CLIENTS: usize = 4;
@@ -54,6 +54,9 @@ async fn no_acknowledged_command_is_lost_or_doubled_over_kill_nine() {
     program.kill();
 
     let answered: usize = ledgers.iter().map(Ledger::answered).sum();
-    assert!(answered > CLIENTS * ROUNDS, "only {answered} commands were answered: no load");
+    assert!(
+        answered > CLIENTS * ROUNDS,
+        "only {answered} commands were answered: no load"
+    );
     ledger::compare(&ledgers, &program::intake_log(data.path()).await);
 }

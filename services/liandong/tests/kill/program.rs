@@ -31,13 +31,24 @@ impl Program {
     /// Starts it and waits until it says that everything serves.
     pub(crate) fn start(data: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_liandong"))
-            .args(["-o", "json", "dev", "--port", "0", "--regions", SHANGHAI, "--data"])
+            .args([
+                "-o",
+                "json",
+                "dev",
+                "--port",
+                "0",
+                "--regions",
+                SHANGHAI,
+                "--data",
+            ])
             .arg(data)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         Self { child, ready }
     }

@@ -1,7 +1,7 @@
 //! From what the timeline knows to what the contract says.
 
 use directory_view::DirectoryView;
-use domain::values::Term;
+use domain::values::{Role, Term};
 use eventsourcing::{Actor, Recorded};
 use jiff::Timestamp;
 use proto::timeline::v1 as pb;
@@ -162,6 +162,10 @@ fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
                     .unwrap_or_default(),
                 organization_en: name.map(|name| name.en).unwrap_or_default(),
                 role: role.clone(),
+                role_zh: role
+                    .parse::<Role>()
+                    .map(|role| role.zh().to_owned())
+                    .unwrap_or_default(),
                 rule: String::new(),
             }
         }

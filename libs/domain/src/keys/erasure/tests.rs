@@ -1,3 +1,5 @@
+//! Two people erase; nothing is erased without them.
+
 use eventsourcing::Actor;
 use eventsourcing::testing::given;
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What is granted, by whom, and that no grant narrows another.
+
 use std::marker::PhantomData;
 
 use eventsourcing::StreamId;

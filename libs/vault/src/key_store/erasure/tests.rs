@@ -1,3 +1,5 @@
+//! Destroyed keys are in no file, whatever happens on the way.
+
 use super::super::tests::{Home, february, january, rows};
 use super::*;
 use crate::data_keys::LeasedKey;

@@ -1,0 +1,5 @@
+//! The program people run.
+
+fn main() -> std::process::ExitCode {
+    liandong::run()
+}

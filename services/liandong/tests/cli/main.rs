@@ -1,0 +1,15 @@
+//! The program as a process: what it prints, where, and with which exit code.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share fails as they do: by panicking"
+)]
+
+mod cases;
+mod dev;
+mod fake;
+mod logs;
+mod parked;
+mod program;
+mod usage;
+mod watching;
