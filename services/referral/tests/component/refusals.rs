@@ -262,46 +262,49 @@ async fn the_table_that_is_told_is_the_table_that_decides() {
     bench.stop().await;
 }
 
+/// A state, and who does what to bring a hop there once it is sent.
+type Way = (HopState, &'static [((&'static str, Role), HopCommand)]);
+
 /// Each state of a hop from Shanghai to Central, made by people.
 async fn in_every_state(bench: &Bench) -> Vec<(HopState, ReferralId)> {
     use HopState as S;
-    let sh_worker = ("sh-worker", Role::Worker);
-    let sh_supervisor = ("sh-supervisor", Role::Supervisor);
-    let duty = ("central-duty", Role::Worker);
-    let authorised = ("central-duty", Role::Authorised);
-    let ways: &[(HopState, &[((&str, Role), HopCommand)])] = &[
+    const SH_WORKER: (&str, Role) = ("sh-worker", Role::Worker);
+    const SH_SUPERVISOR: (&str, Role) = ("sh-supervisor", Role::Supervisor);
+    const DUTY: (&str, Role) = ("central-duty", Role::Worker);
+    const AUTHORISED: (&str, Role) = ("central-duty", Role::Authorised);
+    let ways: &[Way] = &[
         (S::Dispatched, &[]),
-        (S::Received, &[(duty, C::Receive)]),
+        (S::Received, &[(DUTY, C::Receive)]),
         (
             S::InfoRequested,
-            &[(duty, C::Receive), (duty, C::RequestInformation)],
+            &[(DUTY, C::Receive), (DUTY, C::RequestInformation)],
         ),
-        (S::Accepted, &[(duty, C::Receive), (authorised, C::Accept)]),
+        (S::Accepted, &[(DUTY, C::Receive), (AUTHORISED, C::Accept)]),
         (
             S::InProgress,
-            &[(duty, C::Receive), (authorised, C::Accept)],
+            &[(DUTY, C::Receive), (AUTHORISED, C::Accept)],
         ),
         (
             S::ReturnProposed,
-            &[(duty, C::Receive), (duty, C::ProposeReturn)],
+            &[(DUTY, C::Receive), (DUTY, C::ProposeReturn)],
         ),
         (
             S::Returned,
             &[
-                (duty, C::Receive),
-                (duty, C::ProposeReturn),
-                (sh_supervisor, C::UpholdReturn),
+                (DUTY, C::Receive),
+                (DUTY, C::ProposeReturn),
+                (SH_SUPERVISOR, C::UpholdReturn),
             ],
         ),
         (
             S::ReferredOnward,
-            &[(duty, C::Receive), (duty, C::ReferOnward)],
+            &[(DUTY, C::Receive), (DUTY, C::ReferOnward)],
         ),
         (
             S::CancellationRequested,
-            &[(duty, C::Receive), (sh_worker, C::RequestCancellation)],
+            &[(DUTY, C::Receive), (SH_WORKER, C::RequestCancellation)],
         ),
-        (S::Cancelled, &[(sh_worker, C::Cancel)]),
+        (S::Cancelled, &[(SH_WORKER, C::Cancel)]),
     ];
     let mut hops = Vec::new();
     for (n, (state, way)) in (1..).zip(ways) {
@@ -318,7 +321,7 @@ async fn in_every_state(bench: &Bench) -> Vec<(HopState, ReferralId)> {
     let draft = bench.drafted(case(50), "central-relay").await;
     let submitted = bench.drafted(case(50), "central-relay").await;
     bench
-        .does(sh_worker.0, sh_worker.1, C::Submit, submitted)
+        .does(SH_WORKER.0, SH_WORKER.1, C::Submit, submitted)
         .await;
     hops.extend([(S::Draft, draft), (S::Submitted, submitted)]);
     for (state, hop) in &hops {
