@@ -236,10 +236,6 @@ impl Acts<'_> {
     }
 
     /// A new command's meta.
-    #[expect(
-        clippy::unnecessary_wraps,
-        reason = "it is a field that takes an Option"
-    )]
     pub fn meta(&self) -> Option<CommandMeta> {
         Some(new_meta(self.stage.pace.clock.as_ref()))
     }
