@@ -35,7 +35,7 @@ impl DueRule for DueHops {
 
 impl DueHops {
     fn expire(&self, due: &Due) -> Vec<Step> {
-        // A row that cannot be read is read again when the clock looks next.
+        // The duty is a row of the same store, put there with the hop's.
         let row = hop(&self.rows, due.stream.id.uuid).ok().flatten();
         let referral = row.and_then(|row| row.referral);
         let Some(sent) = referral.as_ref().and_then(|known| known.state.dispatch()) else {

@@ -23,6 +23,8 @@ use service_runtime::grpc::{Gate, field, term};
 use tonic::{Request, Response, Status};
 use vault::Sealer;
 
+use crate::relay::relay_of;
+
 pub(crate) struct ReferralApi {
     pub(crate) region: Region,
     pub(crate) gate: Gate,
@@ -41,7 +43,7 @@ impl ReferralService for ReferralApi {
         let (mut call, request) = self.gate.command(request)?;
         let case: CaseId = field("case_id", &request.case_id)?;
         let from = self.own_unit("from", request.from.as_ref())?;
-        let to = self.unit("to", request.to.as_ref())?;
+        let to = self.receiver(request.to.as_ref(), from)?;
         let flags: Result<BTreeSet<_>, Status> = request
             .flags
             .iter()
@@ -52,7 +54,7 @@ impl ReferralService for ReferralApi {
             from,
             to,
             origin: from,
-            relay: self.directory.committee(Region::CENTRAL),
+            relay: relay_of(&self.directory, from, to),
             kind: HopKind::ByWorker,
             case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
             risk: term::<types::RiskLevel, _>("risk", request.risk)?,
@@ -205,13 +207,15 @@ impl ReferralService for ReferralApi {
         &self,
         request: Request<pb::ReferOnwardRequest>,
     ) -> Result<Response<pb::ReferOnwardResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
+        let (mut call, request) = self.gate.command(request)?;
         let hop = self
             .received(&request.assignment_id, HopCommand::ReferOnward, &call)
             .await?;
-        let to = self.unit("to", request.to.as_ref())?;
         let reason = self.text(&hop, "reason", &request.reason).await?;
-        let steps = self.onward(&hop, to, reason, &call).await?;
+        call.case = Some(hop.case.0);
+        let steps = self
+            .onward(&hop, request.to.as_ref(), reason, &call)
+            .await?;
         self.gate
             .answer(self.commands.handle_all(&steps, &call).await)
     }
@@ -260,16 +264,18 @@ impl ReferralService for ReferralApi {
         &self,
         request: Request<pb::GetReferralRequest>,
     ) -> Result<Response<pb::GetReferralResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.get_hop(request.into_inner()).await.map(Response::new)
+        let actor = self.gate.actor(&request)?;
+        self.get_hop(&actor, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn list_referrals(
         &self,
         request: Request<pb::ListReferralsRequest>,
     ) -> Result<Response<pb::ListReferralsResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.hops_of_case(request.into_inner())
+        let actor = self.gate.actor(&request)?;
+        self.hops_of_case(&actor, request.into_inner())
             .await
             .map(Response::new)
     }
@@ -278,8 +284,8 @@ impl ReferralService for ReferralApi {
         &self,
         request: Request<pb::GetCustodyRequest>,
     ) -> Result<Response<pb::GetCustodyResponse>, Status> {
-        self.gate.actor(&request)?;
-        self.custody_of_case(request.into_inner())
+        let actor = self.gate.actor(&request)?;
+        self.custody_of_case(&actor, request.into_inner())
             .await
             .map(Response::new)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::ids::DeskId;
-use domain::referral::HopState;
+use domain::referral::{HopState, HopView};
 use eventsourcing::{ProjectionStore, Region, Rows, StoreError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -137,7 +137,7 @@ fn is_over(row: &HopRow) -> bool {
 }
 
 fn open_key(desk: DeskId, uuid: Uuid, row: &HopRow) -> String {
-    let due_at = row.view().and_then(|view| view.due_at());
+    let due_at = row.view().and_then(HopView::due_at);
     // Due times lie after 1970, so that digits sort as time does.
     let due = due_at.map_or_else(
         || NO_DUE.to_owned(),

@@ -5,6 +5,7 @@ mod grpc;
 mod inbox;
 mod policies;
 mod projection;
+mod relay;
 mod subject;
 
 use std::sync::Arc;
@@ -48,7 +49,7 @@ pub fn service(
         log: ports.own(CONTEXT),
     };
     let subjects = subject::Subjects {
-        log: ports.own("intake"),
+        logs: vec![ports.own("intake"), ports.own(CONTEXT)],
     };
     let due = due::DueHops {
         rows: ports.rows.clone(),
@@ -93,7 +94,7 @@ fn policies(ports: &Ports) -> Vec<Arc<dyn Policy>> {
         follow("withdraw-hops", withdraw),
         Arc::new(StartWork {
             region: ports.region,
-            log: ports.own("caseteam"),
+            logs: vec![ports.own("caseteam"), ports.own(CONTEXT)],
         }),
     ]
 }

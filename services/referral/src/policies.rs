@@ -5,8 +5,8 @@ use domain::ids::{CaseId, ReferralId};
 use domain::intake::{Intake, IntakeEvent, ProposalCause};
 use domain::referral::reactions::{Reaction, Seen};
 use domain::referral::{
-    Assignment, AssignmentCommand, Custody, CustodyCommand, Draft, HopKind, Referral,
-    ReferralCommand, Terms,
+    Assignment, AssignmentCommand, AssignmentEvent, Custody, CustodyCommand, Draft, HopKind,
+    Referral, ReferralCommand, Terms,
 };
 use eventsourcing::{
     Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, ScopedId, Step, decode,
@@ -125,7 +125,8 @@ impl Policy for FollowHops {
 /// A hop is in progress from its team's first task on.
 pub(crate) struct StartWork {
     pub(crate) region: Region,
-    pub(crate) log: LogId,
+    /// The region's caseteam log, and its own: to know which hops have started.
+    pub(crate) logs: Vec<LogId>,
 }
 
 impl Policy for StartWork {
@@ -134,21 +135,35 @@ impl Policy for StartWork {
     }
 
     fn logs(&self) -> Vec<LogId> {
-        vec![self.log.clone()]
+        self.logs.clone()
     }
 
     fn react(&self, event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError> {
-        if event.envelope.subject.kind != CaseTeam::KIND {
+        let envelope = &event.envelope;
+        match envelope.subject.kind.as_str() {
+            Assignment::KIND => {
+                if let AssignmentEvent::WorkStarted { hop } = decode::<Assignment>(envelope)? {
+                    rows.put(STARTED, hop.to_string().as_bytes(), &true)?;
+                }
+                Ok(Vec::new())
+            }
+            CaseTeam::KIND => match decode::<CaseTeam>(envelope)? {
+                TeamEvent::TaskAdded { hop, .. } => self.start(hop, rows),
+                _ => Ok(Vec::new()),
+            },
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+impl StartWork {
+    fn start(&self, hop: ReferralId, rows: &Rows) -> Result<Vec<Step>, PolicyError> {
+        if rows
+            .get::<bool>(STARTED, hop.to_string().as_bytes())?
+            .is_some()
+        {
             return Ok(Vec::new());
         }
-        let TeamEvent::TaskAdded { hop, .. } = decode::<CaseTeam>(&event.envelope)? else {
-            return Ok(Vec::new());
-        };
-        let key = hop.to_string();
-        if rows.get::<()>(STARTED, key.as_bytes())?.is_some() {
-            return Ok(Vec::new());
-        }
-        rows.put(STARTED, key.as_bytes(), &())?;
         let id = hop.at(self.region).0;
         Ok(vec![Step::of::<Assignment>(
             id,

@@ -13,7 +13,8 @@ pub fn hop_roles(actor: &Actor, terms: &Terms) -> Vec<HopRole> {
     roles(actor, |organization| Places {
         sender: organization == terms.from.organization,
         receiver: organization == terms.to.organization,
-        relay: organization != terms.from.organization && is(terms.relay, organization),
+        // A relay that neither sends nor receives the hop rules in its own region, not here.
+        relay: organization == terms.to.organization && is(terms.relay, organization),
     })
 }
 

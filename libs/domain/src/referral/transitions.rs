@@ -148,24 +148,33 @@ impl TransitionTable<'_> {
         command: HopCommand,
         roles: &[HopRole],
     ) -> Result<Row, NotAllowed> {
-        let mine = || self.0.iter().filter(|row| roles.contains(&row.by));
-        if let Some(row) = mine().find(|row| row.from == state && row.command == command) {
-            return Ok(*row);
-        }
-        let why = if mine().all(|row| row.command != command) {
+        let mut rows = self.0.iter().filter(|row| roles.contains(&row.by));
+        rows.find(|row| row.from == state && row.command == command)
+            .copied()
+            .ok_or_else(|| self.refusal(state, command, roles))
+    }
+
+    /// Why none of `roles` may give `command` in `state`, where the table has no row that lets them.
+    pub fn refusal(
+        &self,
+        state: Option<HopState>,
+        command: HopCommand,
+        roles: &[HopRole],
+    ) -> NotAllowed {
+        let mut rows = self.0.iter().filter(|row| roles.contains(&row.by));
+        let why = if rows.all(|row| row.command != command) {
             Why::Forbidden
         } else if state.is_none() {
             Why::NoSuchHop
         } else {
             Why::WrongState
         };
-        let allowed = self.allowed(state, roles);
-        Err(NotAllowed {
+        NotAllowed {
             why,
             state,
             command,
-            allowed,
-        })
+            allowed: self.allowed(state, roles),
+        }
     }
 
     /// What these roles may do now.

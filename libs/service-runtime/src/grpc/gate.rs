@@ -152,8 +152,8 @@ impl Gate {
     }
 
     /// What failed before a command could be given.
-    pub fn failed(&self, error: CommandError) -> Status {
-        of_command(&error)
+    pub fn failed(&self, error: &CommandError) -> Status {
+        of_command(error)
     }
 
     /// A store that cannot be read.

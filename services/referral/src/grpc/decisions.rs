@@ -13,7 +13,7 @@ use domain::referral::{
 };
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::{DisclosureBasis, Party};
-use eventsourcing::{Aggregate, Rejected, RequestContext, ScopedId, Step, StreamId, Version, fold};
+use eventsourcing::{Aggregate, RequestContext, ScopedId, Step, StreamId, Version, fold};
 use proto::types::v1 as types;
 use proto::types::v1::CommandResult;
 use service_runtime::grpc::{failure, field, rejected, violation};
@@ -21,6 +21,7 @@ use tonic::{Code, Response, Status};
 use vault::SealingPlace;
 
 use super::ReferralApi;
+use crate::relay::relay_of;
 
 /// Characters of a text about a hop.
 const LONGEST_TEXT: usize = 4_000;
@@ -62,21 +63,24 @@ impl ReferralApi {
         command: HopCommand,
         call: &RequestContext,
     ) -> Result<Existing<A>, Status> {
+        self.find(id).await?.ok_or_else(|| {
+            let roles = possible_roles(&call.actor);
+            rejected(&TABLE.refusal(None, command, &roles).into())
+        })
+    }
+
+    /// An aggregate of this region's log, folded; none if it has no event.
+    async fn find<A: Aggregate>(&self, id: ScopedId) -> Result<Option<Existing<A>>, Status> {
         let stream = StreamId::new(A::KIND, id);
         let history = self.commands.log().read(&stream, Version(1)).await;
-        let history = history.map_err(|error| self.gate.failed(error.into()))?;
-        let case = history
-            .first()
-            .and_then(|first| first.envelope.caseid)
-            .map(CaseId);
-        let Some(case) = case else {
-            let missing = TABLE.allow(None, command, &possible_roles(&call.actor));
-            return Err(
-                missing.map_or_else(|why| rejected(&Rejected::from(why)), |_| unknown_hop())
-            );
-        };
-        let state = fold(&history).map_err(|error| self.gate.failed(error.into()))?;
-        Ok(Existing { id, case, state })
+        let history = history.map_err(|error| self.gate.failed(&error.into()))?;
+        let case = history.first().and_then(|first| first.envelope.caseid);
+        let state = fold(&history).map_err(|error| self.gate.failed(&error.into()))?;
+        Ok(case.map(|case| Existing {
+            id,
+            case: CaseId(case),
+            state,
+        }))
     }
 
     pub(super) async fn decide_sent<R: From<CommandResult>>(
@@ -113,14 +117,12 @@ impl ReferralApi {
         reason: &str,
     ) -> Result<Submission, Status> {
         let parent = match hop.state.terms().map(|terms| terms.kind) {
-            Some(HopKind::Onward { parent }) => self.assigned(parent.at(self.region)).await?,
+            Some(HopKind::Onward { parent }) => self.find(parent.at(self.region).0).await?,
             _ => None,
         };
-        let carried = parent
-            .as_ref()
-            .and_then(Assignment::dispatch)
-            .map(|sent| &sent.submission);
-        let (age_band, guardian_suspected) = match carried {
+        let parent: Option<Existing<Assignment>> = parent;
+        let carried = parent.as_ref().and_then(|parent| parent.state.dispatch());
+        let (age_band, guardian_suspected) = match carried.map(|sent| &sent.submission) {
             Some(carried) => (carried.age_band, carried.guardian_suspected),
             None => self.recorded(hop.case)?,
         };
@@ -141,25 +143,17 @@ impl ReferralApi {
         }))
     }
 
-    async fn assigned(&self, id: AssignmentId) -> Result<Option<Assignment>, Status> {
-        self.load::<Assignment>(id.0).await.map(Some)
-    }
-
-    async fn load<A: Aggregate>(&self, id: ScopedId) -> Result<A, Status> {
-        let stream = StreamId::new(A::KIND, id);
-        let history = self.commands.log().read(&stream, Version(1)).await;
-        let history = history.map_err(|error| self.gate.failed(error.into()))?;
-        fold(&history).map_err(|error| self.gate.failed(error.into()))
-    }
-
     pub(super) async fn dispatch(
         &self,
         hop: &Existing<Referral>,
     ) -> Result<ReferralCommand, Status> {
-        let custody: Custody = self.load(hop.case.custody_in(self.region).0).await?;
+        let custody = self
+            .find::<Custody>(hop.case.custody_in(self.region).0)
+            .await?;
+        let held = custody.and_then(|custody| custody.state.held());
         let receiver = hop.state.terms().map(|terms| terms.to.organization);
         Ok(ReferralCommand::Dispatch {
-            tenure: custody.held().map(|held| held.tenure),
+            tenure: held.map(|held| held.tenure),
             escalate_to: receiver.and_then(|to| self.directory.parent_committee(to)),
             rules: self.rules()?,
         })
@@ -194,7 +188,7 @@ impl ReferralApi {
     pub(super) async fn onward(
         &self,
         hop: &Existing<Assignment>,
-        to: Party,
+        to: Option<&types::Party>,
         reason: Sealed<Text>,
         call: &RequestContext,
     ) -> Result<Vec<Step>, Status> {
@@ -202,15 +196,22 @@ impl ReferralApi {
             return Err(unknown_hop());
         };
         let earlier_child = match hop.state.view().child() {
-            Some(child) => self.load::<Referral>(child.0).await?.view().state(),
+            Some(child) => self.find::<Referral>(child.0).await?,
             None => None,
         };
+        let earlier_child = earlier_child.and_then(|child| child.state.view().state());
         let child = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
         let from = sent.terms.to;
+        let to = self.receiver(to, from)?;
         let terms = Terms {
             from,
             to,
-            relay: Some(from),
+            // Whoever has accepted is a custodian that asks, no relay.
+            relay: if hop.state.view().accepted() {
+                relay_of(&self.directory, from, to)
+            } else {
+                Some(from)
+            },
             kind: HopKind::Onward { parent: sent.hop },
             ..sent.terms.clone()
         };
@@ -255,6 +256,23 @@ impl ReferralApi {
             return Err(violation(name, en, "名录中该组织没有此开放服务台"));
         }
         Ok(unit)
+    }
+
+    /// The unit that is asked: not the one that asks.
+    pub(super) fn receiver(
+        &self,
+        party: Option<&types::Party>,
+        from: Party,
+    ) -> Result<Party, Status> {
+        let to = self.unit("to", party)?;
+        if to.organization == from.organization {
+            return Err(violation(
+                "to",
+                "a unit cannot refer to itself",
+                "不能转介给本单位",
+            ));
+        }
+        Ok(to)
     }
 
     /// A unit of this region.

@@ -140,14 +140,14 @@ pub(super) fn inbox_entry(change: &Changed, actor: &Actor) -> pb::InboxEntry {
 
 pub(super) fn table() -> pb::GetTransitionTableResponse {
     pb::GetTransitionTableResponse {
-        transitions: TABLE.0.iter().map(transition).collect(),
+        transitions: TABLE.0.iter().copied().map(transition).collect(),
         states: labels::<HopState>(),
         commands: labels::<HopCommand>(),
         roles: labels::<HopRole>(),
     }
 }
 
-pub(super) fn transition(row: &Row) -> pb::Transition {
+pub(super) fn transition(row: Row) -> pb::Transition {
     let state = |state: HopState| enum_number::<pb::HopState>(state.name());
     pb::Transition {
         from: row.from.map_or(0, state),

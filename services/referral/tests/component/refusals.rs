@@ -1,0 +1,456 @@
+//! Bad input and what is not allowed: a typed refusal, and nothing changed.
+
+use domain::acting::Acting;
+use domain::ids::ReferralId;
+use domain::referral::roles::hop_roles;
+use domain::referral::transitions::Target;
+use domain::referral::{HopCommand, HopKind, HopState, TABLE, Terms};
+use domain::values::{CaseType, Party, RiskLevel, Role, Term};
+use eventsourcing::Actor;
+use node::client::Caller;
+use proto::referral::v1 as pb;
+use proto::types::v1 as types;
+use tonic::{Code, Request, Status};
+use uuid::Uuid;
+
+use crate::bench::{Bench, CENTRAL, QINGDAO, SHANGHAI, case, refusal, region};
+use HopCommand as C;
+
+#[tokio::test]
+async fn what_is_malformed_is_refused_and_names_its_field() {
+    let bench = Bench::start().await;
+    bench.open_case(case(1)).await;
+    let good = || bench.draft_request(case(1), "qd-12355");
+    let nowhere = types::Party {
+        organization_id: format!("999999-{}", Uuid::from_u128(1)),
+        desk_id: format!("999999-{}", Uuid::from_u128(2)),
+    };
+    let bad = [
+        (
+            "meta",
+            pb::DraftReferralRequest {
+                meta: None,
+                ..good()
+            },
+        ),
+        (
+            "case_id",
+            pb::DraftReferralRequest {
+                case_id: "31".to_owned(),
+                ..good()
+            },
+        ),
+        (
+            "from",
+            pb::DraftReferralRequest {
+                from: None,
+                ..good()
+            },
+        ),
+        (
+            "from",
+            pb::DraftReferralRequest {
+                from: Some(bench.desk("qd-12355")),
+                ..good()
+            },
+        ),
+        ("to", pb::DraftReferralRequest { to: None, ..good() }),
+        (
+            "to",
+            pb::DraftReferralRequest {
+                to: Some(nowhere),
+                ..good()
+            },
+        ),
+        (
+            "to",
+            pb::DraftReferralRequest {
+                to: Some(bench.desk("sh-12355")),
+                ..good()
+            },
+        ),
+        (
+            "case_type",
+            pb::DraftReferralRequest {
+                case_type: 0,
+                ..good()
+            },
+        ),
+        ("risk", pb::DraftReferralRequest { risk: 99, ..good() }),
+        (
+            "flags",
+            pb::DraftReferralRequest {
+                flags: vec![99],
+                ..good()
+            },
+        ),
+        (
+            "summary",
+            pb::DraftReferralRequest {
+                summary: " ".to_owned(),
+                ..good()
+            },
+        ),
+        (
+            "summary",
+            pb::DraftReferralRequest {
+                summary: "记".repeat(4001),
+                ..good()
+            },
+        ),
+        (
+            "request",
+            pb::DraftReferralRequest {
+                summary: "x".repeat(256 * 1024),
+                ..good()
+            },
+        ),
+    ];
+    let worker = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client(SHANGHAI).await;
+    let written = bench.recorded(SHANGHAI).await.len();
+    for (field, request) in bad {
+        let refused = client
+            .draft_referral(worker.request(request))
+            .await
+            .unwrap_err();
+        let expected = (Code::InvalidArgument, "FIELD_INVALID".to_owned());
+        assert_eq!(refusal(&refused), expected, "{field}");
+        let named = refused.message().starts_with(field);
+        assert!(named, "{field}: {}", refused.message());
+    }
+    assert_eq!(bench.recorded(SHANGHAI).await.len(), written);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_acts_unknown() {
+    let bench = Bench::start().await;
+    let mut client = bench.client(SHANGHAI).await;
+    let request = bench.draft_request(case(1), "qd-12355");
+    let missing = client.draft_referral(Request::new(request.clone())).await;
+    let expected = (Code::Unauthenticated, "ACTOR_MISSING".to_owned());
+    assert_eq!(refusal(&missing.unwrap_err()), expected);
+
+    let mut pretender = bench.caller("sh-worker", Role::Worker);
+    pretender.role = Role::Supervisor.name().to_owned();
+    let refused = client.draft_referral(pretender.request(request)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_counts_once_and_its_id_means_one_thing() {
+    let bench = Bench::start().await;
+    bench.open_case(case(1)).await;
+    let worker = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client(SHANGHAI).await;
+    let request = bench.draft_request(case(1), "qd-12355");
+    let first = client.draft_referral(worker.request(request.clone())).await;
+    let first = first.unwrap().into_inner().result.unwrap();
+    let again = client.draft_referral(worker.request(request.clone())).await;
+    let again = again.unwrap().into_inner().result.unwrap();
+    assert!(again.repeated && !first.repeated);
+    assert_eq!((&again.id, &again.events), (&first.id, &first.events));
+
+    let other = pb::DraftReferralRequest {
+        summary: "something else".to_owned(),
+        ..request
+    };
+    let refused = client
+        .draft_referral(worker.request(other))
+        .await
+        .unwrap_err();
+    let expected = (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned());
+    assert_eq!(refusal(&refused), expected);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_saw_an_older_state_is_stopped_unless_it_is_a_retry() {
+    let bench = Bench::start().await;
+    bench.open_case(case(1)).await;
+    let hop = bench.drafted(case(1), "qd-12355").await;
+    let worker = bench.caller("sh-worker", Role::Worker);
+    let meta = types::CommandMeta {
+        etag: "1".to_owned(),
+        ..bench.meta()
+    };
+    let submit =
+        |meta: types::CommandMeta| bench.command_with(C::Submit, SHANGHAI, hop, &worker, meta);
+    let first = submit(meta.clone()).await.unwrap();
+    assert_eq!(first.etag, "2");
+    // The same request again gets its answer, though the hop has moved on.
+    assert!(submit(meta.clone()).await.unwrap().repeated);
+    let stale = types::CommandMeta {
+        etag: "1".to_owned(),
+        ..bench.meta()
+    };
+    let supervisor = bench.caller("sh-supervisor", Role::Supervisor);
+    let refused = bench
+        .command_with(C::Dispatch, SHANGHAI, hop, &supervisor, stale)
+        .await;
+    assert_eq!(refused.unwrap_err().code(), Code::Aborted);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_hop_that_one_may_not_see_is_no_different_from_none() {
+    let bench = Bench::start().await;
+    let hop = bench.sent(case(1), "qd-12355").await;
+    let none = ReferralId::new(region(SHANGHAI), Uuid::from_u128(77));
+    let mut client = bench.client(SHANGHAI).await;
+    let stranger = bench.caller("nj-duty", Role::Authorised);
+    for id in [hop, none] {
+        let request = pb::GetReferralRequest {
+            hop_id: id.to_string(),
+            consistency_token: String::new(),
+        };
+        let refused = client.get_referral(stranger.request(request)).await;
+        let expected = (Code::PermissionDenied, "NOT_PERMITTED".to_owned());
+        assert_eq!(refusal(&refused.unwrap_err()), expected);
+    }
+    let case_id = case(1).to_string();
+    let request = pb::GetCustodyRequest {
+        case_id: case_id.clone(),
+        consistency_token: String::new(),
+    };
+    let refused = client.get_custody(stranger.request(request)).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    let request = pb::ListReferralsRequest {
+        case_id,
+        ..pb::ListReferralsRequest::default()
+    };
+    let listed = client.list_referrals(stranger.request(request)).await;
+    assert_eq!(listed.unwrap().into_inner().hops, []);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn the_table_that_is_told_is_the_table_that_decides() {
+    let bench = Bench::start().await;
+    let anybody = bench.caller("nj-duty", Role::Worker);
+    let mut client = bench.client(SHANGHAI).await;
+    let request = pb::GetTransitionTableRequest {};
+    let told = client.get_transition_table(anybody.request(request)).await;
+    let told = told.unwrap().into_inner();
+    assert_eq!(told.transitions.len(), TABLE.0.len());
+    for (told, row) in told.transitions.iter().zip(TABLE.0) {
+        let former = row.to == Target::Former;
+        assert_eq!(told.to() == pb::HopState::Unspecified, former, "{row:?}");
+        assert_ne!(told.command(), pb::HopCommand::Unspecified);
+        assert_ne!(told.by(), pb::HopRole::Unspecified);
+    }
+    let dispatched = told.states.iter().find(|state| state.name == "Dispatched");
+    assert_eq!(dispatched.map(|state| state.zh.as_str()), Some("已派单"));
+
+    let hop = bench.sent(case(1), "central-relay").await;
+    let duty = bench.caller("central-duty", Role::Worker);
+    let mut client = bench.client(CENTRAL).await;
+    let request = pb::ListAllowedActionsRequest {
+        hop_id: hop.to_string(),
+        consistency_token: String::new(),
+    };
+    let allowed = client.list_allowed_actions(duty.request(request)).await;
+    let allowed = allowed.unwrap().into_inner();
+    let commands: Vec<_> = allowed
+        .actions
+        .iter()
+        .map(pb::Transition::command)
+        .collect();
+    assert_eq!(commands, [pb::HopCommand::Receive]);
+    bench.stop().await;
+}
+
+/// Each state of a hop from Shanghai to Central, made by people.
+async fn in_every_state(bench: &Bench) -> Vec<(HopState, ReferralId)> {
+    use HopState as S;
+    let sh_worker = ("sh-worker", Role::Worker);
+    let sh_supervisor = ("sh-supervisor", Role::Supervisor);
+    let duty = ("central-duty", Role::Worker);
+    let authorised = ("central-duty", Role::Authorised);
+    let ways: &[(HopState, &[((&str, Role), HopCommand)])] = &[
+        (S::Dispatched, &[]),
+        (S::Received, &[(duty, C::Receive)]),
+        (
+            S::InfoRequested,
+            &[(duty, C::Receive), (duty, C::RequestInformation)],
+        ),
+        (S::Accepted, &[(duty, C::Receive), (authorised, C::Accept)]),
+        (
+            S::InProgress,
+            &[(duty, C::Receive), (authorised, C::Accept)],
+        ),
+        (
+            S::ReturnProposed,
+            &[(duty, C::Receive), (duty, C::ProposeReturn)],
+        ),
+        (
+            S::Returned,
+            &[
+                (duty, C::Receive),
+                (duty, C::ProposeReturn),
+                (sh_supervisor, C::UpholdReturn),
+            ],
+        ),
+        (
+            S::ReferredOnward,
+            &[(duty, C::Receive), (duty, C::ReferOnward)],
+        ),
+        (
+            S::CancellationRequested,
+            &[(duty, C::Receive), (sh_worker, C::RequestCancellation)],
+        ),
+        (S::Cancelled, &[(sh_worker, C::Cancel)]),
+    ];
+    let mut hops = Vec::new();
+    for (n, (state, way)) in (1..).zip(ways) {
+        let hop = bench.sent(case(n), "central-relay").await;
+        for ((who, role), command) in *way {
+            bench.does(who, *role, *command, hop).await;
+        }
+        if *state == S::InProgress {
+            bench.add_task(CENTRAL, case(n), hop).await;
+        }
+        hops.push((*state, hop));
+    }
+    bench.open_case(case(50)).await;
+    let draft = bench.drafted(case(50), "central-relay").await;
+    let submitted = bench.drafted(case(50), "central-relay").await;
+    bench
+        .does(sh_worker.0, sh_worker.1, C::Submit, submitted)
+        .await;
+    hops.extend([(S::Draft, draft), (S::Submitted, submitted)]);
+    for (state, hop) in &hops {
+        let told = bench.hop(SHANGHAI, *hop).await;
+        assert_eq!(told.state_zh, state.zh());
+    }
+    hops
+}
+
+/// The terms of those hops, as far as places follow from them.
+fn terms(bench: &Bench) -> Terms {
+    let unit = |code| bench.reference.desk(code).unwrap();
+    let (from, to): (Party, Party) = (unit("sh-12355"), unit("central-relay"));
+    Terms {
+        from,
+        to,
+        origin: from,
+        relay: Some(to),
+        kind: HopKind::ByWorker,
+        case_type: CaseType::PsychologicalSupport,
+        risk: RiskLevel::High,
+        flags: [].into(),
+        summary: serde_json::from_value(serde_json::json!({
+            "suite": 1, "key": from.desk, "role": "Subject", "class": "Summary",
+            "stream": format!("referral/{}", from.desk), "field": "summary",
+            "commitment": "00", "nonce": "00", "ciphertext": "00",
+        }))
+        .unwrap(),
+    }
+}
+
+fn actor(caller: &Caller) -> Actor {
+    Actor::person(&caller.person, &caller.organization, &caller.role)
+}
+
+/// Each cell that the table does not have, of every command on the wire, by people of every place.
+#[tokio::test]
+async fn each_illegal_cell_is_refused_over_the_wire() {
+    let bench = Bench::start().await;
+    let hops = in_every_state(&bench).await;
+    let terms = terms(&bench);
+    let people = [
+        ("sh-worker", Role::Worker),
+        ("sh-supervisor", Role::Supervisor),
+        ("sh-authorised", Role::Authorised),
+        ("sh-visitor", Role::Visitor),
+        ("sh-auditor", Role::Auditor),
+        ("central-duty", Role::Worker),
+        ("central-duty", Role::Supervisor),
+        ("central-duty", Role::Authorised),
+        ("nj-duty", Role::Authorised),
+    ]
+    .map(|(who, role)| bench.caller(who, role));
+    let on_the_wire = HopCommand::ALL.iter().copied().filter(|command| {
+        let rows = TABLE.0.iter().filter(|row| row.command == *command);
+        let people = rows.filter(|row| row.by != domain::referral::HopRole::System);
+        *command != C::Draft && people.count() > 0 && *command != C::Withdraw
+    });
+    let on_the_wire: Vec<_> = on_the_wire.collect();
+    let written = [
+        bench.recorded(SHANGHAI).await.len(),
+        bench.recorded(CENTRAL).await.len(),
+    ];
+    let mut cells = 0;
+    for (state, hop) in hops {
+        for command in &on_the_wire {
+            for caller in &people {
+                let roles = hop_roles(&actor(caller), &terms);
+                if TABLE.allow(Some(state), *command, &roles).is_ok() {
+                    continue;
+                }
+                let senders = command.is_senders();
+                let at = if senders { SHANGHAI } else { CENTRAL };
+                let refused = bench.command(*command, at, hop, caller).await.unwrap_err();
+                let unsent = matches!(state, HopState::Draft | HopState::Submitted);
+                check(&refused, *command, caller, &roles, unsent && !senders);
+                cells += 1;
+            }
+        }
+    }
+    assert!(cells > 1000, "{cells}");
+    let after = [
+        bench.recorded(SHANGHAI).await.len(),
+        bench.recorded(CENTRAL).await.len(),
+    ];
+    assert_eq!(after, written);
+    bench.stop().await;
+}
+
+fn check(
+    refused: &Status,
+    command: HopCommand,
+    caller: &Caller,
+    roles: &[domain::referral::HopRole],
+    not_there: bool,
+) {
+    let may = |roles: &[domain::referral::HopRole]| {
+        let mut rows = TABLE.0.iter().filter(|row| row.command == command);
+        rows.any(|row| roles.contains(&row.by))
+    };
+    let expected = if not_there {
+        // Whether a hop exists is told to those alone who could do this with some hop.
+        let possible = domain::referral::roles::possible_roles(&actor(caller));
+        if may(&possible) {
+            Code::NotFound
+        } else {
+            Code::PermissionDenied
+        }
+    } else if may(roles) {
+        Code::FailedPrecondition
+    } else {
+        Code::PermissionDenied
+    };
+    let who = Acting::of(&actor(caller)).map(|acting| acting.role);
+    assert_eq!(
+        refusal(refused).0,
+        expected,
+        "{command:?} by {who:?}: {refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_hop_of_a_region_that_is_not_there_is_nobodys_here() {
+    let bench = Bench::start().await;
+    let worker = bench.caller("qd-worker", Role::Worker);
+    let mut client = bench.client(QINGDAO).await;
+    let request = pb::ReceiveAssignmentRequest {
+        meta: Some(bench.meta()),
+        assignment_id: format!("999999-{}", Uuid::from_u128(5)),
+    };
+    let refused = client.receive_assignment(worker.request(request)).await;
+    let expected = (Code::NotFound, "HOP_NOT_FOUND".to_owned());
+    assert_eq!(refusal(&refused.unwrap_err()), expected);
+    bench.stop().await;
+}
