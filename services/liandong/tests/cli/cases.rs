@@ -8,11 +8,8 @@ use crate::fake::{Script, at, run, with_services};
 const ONE: &str = "310000-00000000-0000-7000-8000-000000000001";
 const TWO: &str = "310000-00000000-0000-7000-8000-000000000002";
 
-fn moment(second: i64) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp {
-        seconds: second,
-        nanos: 0,
-    })
+fn moment(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds, nanos: 0 }
 }
 
 fn triaged() -> pb::CaseSummary {
@@ -25,8 +22,8 @@ fn triaged() -> pb::CaseSummary {
         custodian: "310000-00000000-0000-7000-8000-0000000000aa".to_owned(),
         custodian_zh: "共青团上海市委员会".to_owned(),
         custodian_en: "Shanghai Youth League Committee".to_owned(),
-        received_at: moment(60),
-        updated_at: moment(120),
+        received_at: Some(moment(60)),
+        updated_at: Some(moment(120)),
         entries: 7,
         last_text_zh: "已分诊".to_owned(),
         last_text_en: "triaged".to_owned(),
@@ -36,8 +33,8 @@ fn triaged() -> pb::CaseSummary {
 fn recorded() -> pb::CaseSummary {
     pb::CaseSummary {
         case_id: TWO.to_owned(),
-        received_at: moment(180),
-        updated_at: moment(180),
+        received_at: Some(moment(180)),
+        updated_at: Some(moment(180)),
         entries: 1,
         ..pb::CaseSummary::default()
     }
@@ -55,8 +52,8 @@ fn entry(position: u64, bookkeeping: bool) -> pb::Entry {
         position,
         hash: "ab".repeat(32),
         order: "00000000003c0000".to_owned(),
-        occurred_at: moment(59),
-        recorded_at: moment(60),
+        occurred_at: Some(moment(59)),
+        recorded_at: Some(moment(60)),
         actor: Some(pb::Actor {
             person: "p".to_owned(),
             organization: "o".to_owned(),
@@ -78,7 +75,7 @@ fn script() -> Script {
         cases: vec![triaged(), recorded()],
         entries: vec![entry(4, false), entry(5, true), entry(6, false)],
         replay: pb::ReplayCaseResponse {
-            as_of: moment(90),
+            as_of: Some(moment(90)),
             events: 3,
             aggregates: vec![pb::AggregateState {
                 stream: format!("assignment/{ONE}"),
@@ -86,7 +83,7 @@ fn script() -> Script {
                 version: 3,
                 state_json: r#"{"Accepted":{"by":"p"}}"#.to_owned(),
                 last_event_type: "referral.Accepted".to_owned(),
-                last_recorded_at: moment(60),
+                last_recorded_at: Some(moment(60)),
             }],
         },
         ..Script::default()
