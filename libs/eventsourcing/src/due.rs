@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::command::Step;
 use crate::ids::{ScopedId, StreamId};
+use crate::policy::PolicyError;
 use crate::projection::Rows;
 use crate::rows::{Change, ProjectionStore, StoreError};
 
@@ -79,8 +80,13 @@ pub trait DueRule: Send + Sync + 'static {
         "1"
     }
 
-    /// The command; the aggregate rejects it if the duty no longer stands.
-    fn command(&self, due: &Due) -> Vec<Step>;
+    /// The command; the aggregate rejects it if the duty no longer stands. Empty for duties that are
+    /// no concern of this rule.
+    ///
+    /// # Errors
+    /// [`PolicyError`], if what the command needs cannot be had now: the duty is looked at again
+    /// later.
+    fn command(&self, due: &Due) -> Result<Vec<Step>, PolicyError>;
 }
 
 impl Rows {

@@ -14,14 +14,13 @@ use domain::values::Role;
 use eventsourcing::{
     Actor, Aggregate, CommandHandler, ProjectionStore, Region, RequestContext, ScopedId, StreamId,
 };
+use node::sealing::seal;
 use proto::caseteam::v1 as pb;
 use proto::caseteam::v1::case_team_service_server::CaseTeamService;
 use proto::types::v1::CommandResult;
-use service_runtime::grpc::{
-    Gate, failure, field, optional, page_size, required, term, timestamp, violation,
-};
+use service_runtime::grpc::{Gate, failure, field, optional, page_size, required, term, timestamp};
 use tonic::{Code, Request, Response, Status};
-use vault::{Sealer, SealerError, SealingPlace};
+use vault::{Sealer, SealingPlace};
 
 use crate::projection;
 
@@ -217,23 +216,7 @@ impl CaseTeamApi {
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
         };
-        let sealed = self
-            .sealer
-            .seal(&place, required(name, text, LONGEST_NOTE)?)
-            .await;
-        sealed.map_err(|error| match error {
-            SealerError::Text(too_long) => violation(name, too_long.to_string(), "内容过长"),
-            SealerError::NoKeys(cause) => {
-                tracing::warn!(%cause, "a text could not be sealed");
-                let en = "no key to seal the text with can be had now: send the same request later";
-                failure(
-                    Code::Unavailable,
-                    "NO_KEYS",
-                    en,
-                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
-                )
-            }
-        })
+        seal(&self.sealer, &place, text, LONGEST_NOTE).await
     }
 }
 

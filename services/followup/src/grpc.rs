@@ -10,11 +10,12 @@ use domain::ids::{CaseId, OrganizationId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
 use eventsourcing::{Actor, Aggregate, CommandHandler, ProjectionStore, Region, StreamId};
+use node::sealing::seal;
 use proto::followup::v1 as pb;
 use proto::followup::v1::follow_up_service_server::FollowUpService;
-use service_runtime::grpc::{Gate, failure, field, page_size, required, violation};
+use service_runtime::grpc::{Gate, failure, field, page_size};
 use tonic::{Code, Request, Response, Status};
-use vault::{Sealer, SealerError, SealingPlace};
+use vault::{Sealer, SealingPlace};
 
 use crate::projection;
 
@@ -120,23 +121,9 @@ impl FollowUpApi {
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
         };
-        let sealed = self
-            .sealer
-            .seal(&place, required("note", text, LONGEST_NOTE)?)
-            .await;
-        sealed.map(Some).map_err(|error| match error {
-            SealerError::Text(too_long) => violation("note", too_long.to_string(), "内容过长"),
-            SealerError::NoKeys(cause) => {
-                tracing::warn!(%cause, "a text could not be sealed");
-                let en = "no key to seal the text with can be had now: send the same request later";
-                failure(
-                    Code::Unavailable,
-                    "NO_KEYS",
-                    en,
-                    "暂时无法取得加密密钥，请稍后用同一请求编号重试",
-                )
-            }
-        })
+        seal(&self.sealer, &place, text, LONGEST_NOTE)
+            .await
+            .map(Some)
     }
 }
 

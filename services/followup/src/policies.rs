@@ -83,11 +83,11 @@ impl DueRule for VisitFallsDue {
         "visit-falls-due"
     }
 
-    fn command(&self, due: &Due) -> Vec<Step> {
+    fn command(&self, due: &Due) -> Result<Vec<Step>, PolicyError> {
         let visit = visit_of_duty(&due.duty);
         let missed = visit.map(|visit| {
             Step::of::<FollowUpPlan>(due.stream.id, PlanCommand::MarkMissed { visit })
         });
-        missed.into_iter().collect()
+        Ok(missed.into_iter().collect())
     }
 }

@@ -3,7 +3,7 @@
 use domain::intake::consent::{ConsentGiver, ConsentPurpose};
 use domain::intake::{Intake, IntakeCommand};
 use domain::values::Term;
-use eventsourcing::{Aggregate, Due, DueRule, Step};
+use eventsourcing::{Aggregate, Due, DueRule, PolicyError, Step};
 
 pub(crate) const FIRST_ACTION: &str = "first-action";
 const CONSENT: &str = "consent";
@@ -20,14 +20,10 @@ impl DueRule for IntakeDuties {
         "intake-duties"
     }
 
-    fn command(&self, due: &Due) -> Vec<Step> {
-        if due.stream.kind != Intake::KIND {
-            return Vec::new();
-        }
-        command(&due.duty)
-            .map(|command| Step::of::<Intake>(due.stream.id, command))
-            .into_iter()
-            .collect()
+    fn command(&self, due: &Due) -> Result<Vec<Step>, PolicyError> {
+        let command = command(&due.duty).filter(|_| due.stream.kind == Intake::KIND);
+        let step = command.map(|command| Step::of::<Intake>(due.stream.id, command));
+        Ok(step.into_iter().collect())
     }
 }
 

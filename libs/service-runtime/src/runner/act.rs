@@ -302,7 +302,7 @@ async fn write_note(
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     #[error(transparent)]
     Policy(#[from] PolicyError),
     #[error(transparent)]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use eventsourcing::{
-    CommandError, CommandHandler, Commit, Due, DueRule, Step, first_due, policy_request_id,
+    CommandError, CommandHandler, Commit, Due, DueRule, first_due, policy_request_id,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::act::{declined, rule_request};
+use super::act::{Failure, declined, rule_request};
 use super::{Runner, RunnerError, commit};
 
 /// A duty whose command failed (the disk is full, its history is not understood) is tried again then.
@@ -65,12 +65,10 @@ async fn fire(
 ) -> Result<(), RunnerError> {
     let mut changes = due.row_removal(woken_at);
     for rule in rules {
-        let steps = rule.command(due);
-        if steps.is_empty() {
-            continue;
-        }
-        if let Err(error) = command(commands, rule.as_ref(), due, &steps).await {
-            if super::is_fatal(&error) {
+        if let Err(error) = command(commands, rule.as_ref(), due).await {
+            if let Failure::Command(error) = &error
+                && super::is_fatal(error)
+            {
                 return Err(RunnerError::Log(error.to_string()));
             }
             tracing::error!(rule = rule.name(), stream = %due.stream, %error, "a due rule failed");
@@ -89,19 +87,18 @@ async fn fire(
     Ok(())
 }
 
-async fn command(
-    commands: &CommandHandler,
-    rule: &dyn DueRule,
-    due: &Due,
-    steps: &[Step],
-) -> Result<(), CommandError> {
+async fn command(commands: &CommandHandler, rule: &dyn DueRule, due: &Due) -> Result<(), Failure> {
+    let steps = rule.command(due)?;
+    if steps.is_empty() {
+        return Ok(());
+    }
     let mut request = rule_request(rule.name(), rule.version(), due.cause, due.case);
     let once = format!("{}/{}/{}", rule.name(), due.duty, due.due_at);
     request.id = policy_request_id(&once, due.cause);
-    match commands.handle_all(steps, &request).await {
+    match commands.handle_all(&steps, &request).await {
         Err(CommandError::Rejected(rejected)) => {
-            declined(commands, &request, rule.name(), &rejected).await
+            Ok(declined(commands, &request, rule.name(), &rejected).await?)
         }
-        other => other.map(drop),
+        other => Ok(other.map(drop)?),
     }
 }

@@ -5,9 +5,9 @@ use domain::intake::Intake;
 use domain::intake::contact::CallerRole;
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use eventsourcing::{Aggregate, StreamId};
-use service_runtime::grpc::{failure, required, violation};
-use tonic::{Code, Status};
-use vault::{Sealer, SealerError, SealingPlace};
+use node::sealing::seal;
+use tonic::Status;
+use vault::{Sealer, SealingPlace};
 
 /// Whose text it is, and what kind: that decides its key.
 #[derive(Clone, Copy)]
@@ -75,9 +75,7 @@ impl Sealing<'_> {
             role: kind.role,
             class: kind.class,
         };
-        let text = required(field, text, kind.longest())?;
-        let sealed = self.sealer.seal(&place, text).await;
-        sealed.map_err(|error| refused(field, &error))
+        seal(self.sealer, &place, text, kind.longest()).await
     }
 
     /// A text that may be left out.
@@ -101,20 +99,5 @@ impl Sealing<'_> {
     /// The reason of a request.
     pub(super) async fn reason(&self, text: &str) -> Result<Sealed<Text>, Status> {
         self.text("reason", NARRATIVE, text).await
-    }
-}
-
-fn refused(field: &str, error: &SealerError) -> Status {
-    match error {
-        SealerError::Text(too_long) => violation(field, too_long.to_string(), "内容过长"),
-        SealerError::NoKeys(cause) => {
-            tracing::warn!(%cause, "a text could not be sealed");
-            failure(
-                Code::Unavailable,
-                "NO_KEYS",
-                "no key to seal the text with can be had now: send the same request later",
-                "暂时无法取得加密密钥，请稍后用同一请求编号重试",
-            )
-        }
     }
 }
