@@ -1,5 +1,10 @@
 //! The server as a client nobody here wrote would meet it: every trap of the stack, sprung once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what tests share fails as they do: by panicking"
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +21,9 @@ use tonic::transport::Channel;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_types::StatusExt;
 
 /// Knows `amy` of `league`, as an administrator.
@@ -107,9 +115,6 @@ async fn a_client_that_compresses_everything_reaches_health_and_reflection() {
         .accept_compressed(CompressionEncoding::Gzip);
     health.check(HealthCheckRequest::default()).await.unwrap();
 
-    use tonic_reflection::pb::v1::ServerReflectionRequest;
-    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
     let list = ServerReflectionRequest {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
