@@ -112,7 +112,7 @@ fn decided<A: Aggregate>(event: &A::Event) -> Decided {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub log: LogId,
-    /// The stream of the first step, and its version after the command.
+    /// The stream of the first event, and its version after the command.
     pub stream: StreamId,
     pub version: Version,
     pub case: Option<ScopedId>,
@@ -195,12 +195,12 @@ impl CommandHandler {
         steps: &[Step],
         request: &RequestContext,
     ) -> Result<Answer, CommandError> {
-        let on = self.occasion(request)?;
         let mut attempt = 1;
         loop {
-            if let Some(first_answer) = self.first_answer(steps, request).await? {
+            if let Some(first_answer) = self.first_answer(request).await? {
                 return Ok(first_answer);
             }
+            let on = self.occasion(request)?;
             let decided = self.decide(steps, request, &on).await?;
             if request.validate_only {
                 return Ok(self.answer(decided, None));
@@ -235,12 +235,6 @@ impl CommandHandler {
 
     fn occasion(&self, request: &RequestContext) -> Result<Occasion, CommandError> {
         let now = self.clock.now();
-        check_request_id(request, now)?;
-        if !request.actor.is_complete() {
-            return Err(
-                EnvelopeError::Incomplete("an acting person, organization and role").into(),
-            );
-        }
         let occurred_at = request.occurred_at.unwrap_or(now);
         if occurred_at > now + CALLER_DRIFT {
             return Err(refused(
@@ -257,11 +251,15 @@ impl CommandHandler {
         })
     }
 
-    async fn first_answer(
+    /// What this log answered the request the first time, if it knows it.
+    ///
+    /// # Errors
+    /// [`CommandError::Rejected`] if the request itself is wrong, or its id was used for another one.
+    pub async fn first_answer(
         &self,
-        steps: &[Step],
         request: &RequestContext,
     ) -> Result<Option<Answer>, CommandError> {
+        check_request(request, self.clock.now())?;
         let known = self.log.find_request(request.id).await?;
         let (Some(first), Some(last)) = (known.first(), known.last()) else {
             return Ok(None);
@@ -276,7 +274,7 @@ impl CommandHandler {
                 allowed: Vec::new(),
             }));
         }
-        let stream = steps.first().map_or(&first.envelope.subject, Step::stream);
+        let stream = &first.envelope.subject;
         let version = known
             .iter()
             .rev()
@@ -380,10 +378,10 @@ impl CommandHandler {
     }
 
     fn answer(&self, decided: DecidedAll, stored: Option<(Position, Durability)>) -> Answer {
-        let (stream, version) = decided
-            .versions
-            .into_iter()
-            .next()
+        let mut versions = decided.versions.into_iter();
+        let first_written = decided.envelopes.first().map(|first| &first.subject);
+        let (stream, version) = versions
+            .find(|(stream, _)| first_written.is_none_or(|first| first == stream))
             .expect("a command has at least one step");
         let (position, durability) =
             stored.unwrap_or((self.log.head().position, Durability::Local));
@@ -432,6 +430,13 @@ fn case_of(
         )),
         (stored, _) => Ok(stored),
     }
+}
+
+fn check_request(request: &RequestContext, now: Timestamp) -> Result<(), CommandError> {
+    if !request.actor.is_complete() {
+        return Err(EnvelopeError::Incomplete("an acting person, organization and role").into());
+    }
+    check_request_id(request, now)
 }
 
 fn check_request_id(request: &RequestContext, now: Timestamp) -> Result<(), CommandError> {

@@ -18,5 +18,5 @@ pub use fields::{
 pub use gate::{DigestKey, Gate};
 pub use identity::{Identify, IdentityRefused, ORGANIZATION, PERSON, ROLE};
 pub use server::{COMPRESSION, MAX_DECODED_BYTES, MAX_ENCODED_BYTES, Server, ServerError};
-pub use status::{failure, rejected, violation};
+pub use status::{failure, refused, rejected, violation};
 pub use watch::{Watched, watch};

@@ -9,11 +9,13 @@ use domain::followup::{FollowUpPlan, Place, PlanCommand};
 use domain::ids::{CaseId, OrganizationId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
-use eventsourcing::{Actor, Aggregate, CommandHandler, ProjectionStore, Region, StreamId};
+use eventsourcing::{
+    Actor, Aggregate, CommandHandler, ProjectionStore, Region, RequestContext, StreamId,
+};
 use node::sealing::seal;
 use proto::followup::v1 as pb;
 use proto::followup::v1::follow_up_service_server::FollowUpService;
-use service_runtime::grpc::{Gate, failure, field, page_size};
+use service_runtime::grpc::{Gate, failure, field, page_size, refused};
 use tonic::{Code, Request, Response, Status};
 use vault::{Sealer, SealingPlace};
 
@@ -36,20 +38,19 @@ impl FollowUpService for FollowUpApi {
         &self,
         request: Request<pb::RecordVisitRequest>,
     ) -> Result<Response<pb::RecordVisitResponse>, Status> {
-        let (mut call, request) = self.gate.command(request)?;
-        let case: CaseId = field("case_id", &request.case_id)?;
-        let command = PlanCommand::RecordVisit {
-            visit: field("visit_id", &request.visit_id)?,
-            report: messages::report(request.report)?,
-            note: self.note(case, &request.note).await?,
+        let give = |mut call: RequestContext, request: pb::RecordVisitRequest| async move {
+            let case: CaseId = field("case_id", &request.case_id)?;
+            let command = PlanCommand::RecordVisit {
+                visit: field("visit_id", &request.visit_id)?,
+                report: messages::report(request.report)?,
+                note: self.note(case, &request.note).await?,
+            };
+            call.case = Some(case.0);
+            let id = case.plan_in(self.region).0;
+            let answer = self.commands.handle::<FollowUpPlan>(id, command, &call);
+            answer.await.map_err(|error| refused(&error))
         };
-        call.case = Some(case.0);
-        let id = case.plan_in(self.region).0;
-        self.gate.answer(
-            self.commands
-                .handle::<FollowUpPlan>(id, command, &call)
-                .await,
-        )
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn get_plan(

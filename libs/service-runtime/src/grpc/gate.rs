@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventsourcing::{
-    Actor, Answer, CommandError, Durability, Hash, Region, RequestContext, StoreError, Version,
+    Actor, Answer, CommandError, CommandHandler, Durability, Hash, Region, RequestContext,
+    StoreError, Version,
 };
 use futures::stream::BoxStream;
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use super::consistency::ConsistencyToken;
 use super::fields::{field, optional, timestamp};
-use super::status::{failure, internal, of_command, violation};
+use super::status::{failure, internal, refused, violation};
 use super::watch::{Watched, watch};
 use crate::progress::Progress;
 
@@ -78,11 +79,34 @@ impl Gate {
             .take_meta()
             .ok_or_else(|| violation("meta", "it must be set", "必须填写"))?;
         let context = RequestContext {
-            digest: self.digest(&command, &meta),
+            digest: self.digest(&actor, &command, &meta),
             traceparent,
             ..request_context(actor, &meta)?
         };
         Ok((context, command))
+    }
+
+    /// Takes a command in, has it given by `give`, and lets its answer out. A request that the log
+    /// knows gets its first answer at once: what `give` looks up may have changed since.
+    ///
+    /// # Errors
+    /// As [`Self::command`]; then the status of what `give` says, of a rejection or of a failure.
+    pub async fn handle<R: CommandRequest, T: From<CommandResult>, F>(
+        &self,
+        commands: &CommandHandler,
+        request: Request<R>,
+        give: impl FnOnce(RequestContext, R) -> F,
+    ) -> Result<Response<T>, Status>
+    where
+        F: Future<Output = Result<Answer, Status>>,
+    {
+        let (call, request) = self.command(request)?;
+        let first_answer = commands.first_answer(&call).await;
+        let answer = match first_answer.map_err(|error| refused(&error))? {
+            Some(first_answer) => first_answer,
+            None => give(call, request).await?,
+        };
+        self.answer(Ok(answer))
     }
 
     /// Lets a command's answer out.
@@ -101,7 +125,7 @@ impl Gate {
     /// # Errors
     /// The status of a rejection or failure.
     pub fn result(&self, answer: Result<Answer, CommandError>) -> Result<CommandResult, Status> {
-        let answer = answer.map_err(|error| of_command(&error))?;
+        let answer = answer.map_err(|error| refused(&error))?;
         metrics::counter!("liandong_commands_total", "stream" => answer.stream.kind.clone())
             .increment(1);
         Ok(command_result(&answer))
@@ -153,7 +177,7 @@ impl Gate {
 
     /// What failed before a command could be given.
     pub fn failed(&self, error: &CommandError) -> Status {
-        of_command(error)
+        refused(error)
     }
 
     /// A store that cannot be read.
@@ -161,8 +185,9 @@ impl Gate {
         internal(error)
     }
 
-    /// HMAC-SHA-256 over the command's name and content, without what may differ in a repeat.
-    fn digest<R: CommandRequest>(&self, command: &R, meta: &CommandMeta) -> Hash {
+    /// HMAC-SHA-256 over who acts, the command's name and content, without what may differ in a
+    /// repeat: another person's request with the same id is another request.
+    fn digest<R: CommandRequest>(&self, actor: &Actor, command: &R, meta: &CommandMeta) -> Hash {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.digest_key.0)
             .expect("HMAC takes keys of any length");
         let kept = CommandMeta {
@@ -171,7 +196,9 @@ impl Gate {
             validate_only: false,
             ..meta.clone()
         };
+        let actor = serde_json::to_vec(actor).expect("an actor is plain data");
         for part in [
+            &actor,
             R::NAME.as_bytes(),
             &prost::Message::encode_to_vec(&kept),
             &command.encode_to_vec(),

@@ -53,7 +53,7 @@ pub fn failure(code: Code, reason: &str, en: &str, zh: &str) -> Status {
 }
 
 /// What a command failed with.
-pub(super) fn of_command(error: &CommandError) -> Status {
+pub fn refused(error: &CommandError) -> Status {
     match error {
         CommandError::Rejected(why) => rejected(why),
         CommandError::Conflict { .. } => failure(
@@ -76,7 +76,7 @@ pub(super) fn of_command(error: &CommandError) -> Status {
             "日志暂不可写，请稍后用同一请求编号重试",
         ),
         CommandError::Envelope(EnvelopeError::TooLarge { .. }) => violation(
-            "",
+            "request",
             "the command is larger than an event may be (256 KiB)",
             "内容超过 256 KiB 上限",
         ),
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn an_internal_error_tells_the_caller_nothing_of_its_cause() {
         let damage = CommandError::Append(AppendError::Refused("/var/lib/secret".to_owned()));
-        let status = of_command(&damage);
+        let status = refused(&damage);
         assert_eq!(status.code(), Code::Internal);
         assert!(!status.message().contains("secret"));
         assert!(!String::from_utf8_lossy(status.details()).contains("secret"));
@@ -149,10 +149,10 @@ mod tests {
     #[test]
     fn a_full_disk_and_a_lost_log_are_told_apart() {
         assert_eq!(
-            of_command(&CommandError::Append(AppendError::Full)).code(),
+            refused(&CommandError::Append(AppendError::Full)).code(),
             Code::ResourceExhausted
         );
         let away = CommandError::Append(AppendError::Unavailable("sync failed".to_owned()));
-        assert_eq!(of_command(&away).code(), Code::Unavailable);
+        assert_eq!(refused(&away).code(), Code::Unavailable);
     }
 }
