@@ -36,7 +36,7 @@ pub struct Text;
 
 /// Ciphertext of a `T`, with what is needed to find its key and to check that it is the right one.
 ///
-/// The associated data bind case, stream, event field, role and class; see `vault`.
+/// The associated data bind case, stream, event, field, role and class; see `vault`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed<T> {
     /// Which algorithms: 1 = XChaCha20-Poly1305 with an HKDF-SHA-256 key commitment.
@@ -44,9 +44,11 @@ pub struct Sealed<T> {
     pub key: KeyId,
     pub role: PersonRole,
     pub class: SealedClass,
-    /// The stream and the field it was sealed for. Whoever copies it into another event of the case
-    /// copies these too, and so it opens there; they are bound like the rest.
+    /// The stream, the event and the field it was sealed for. Whoever copies it into another event of
+    /// the case copies these too, and so it opens there; they are bound like the rest.
     pub stream: StreamId,
+    /// The event's name, `ContactRecorded`.
+    pub event: String,
     pub field: String,
     /// Keyed commitment to the data key, hexadecimal: no other key opens this text.
     pub commitment: String,

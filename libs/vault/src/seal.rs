@@ -33,6 +33,8 @@ pub const LARGEST_TEXT: usize = BUCKETS[BUCKETS.len() - 1] - PREFIX;
 pub struct SealingPlace {
     pub case: CaseId,
     pub stream: StreamId,
+    /// The name of the event that the text is sealed for, `ContactRecorded`.
+    pub event: &'static str,
     /// The field of the event, or `<what>.<field>` where one event has several.
     pub field: &'static str,
     pub role: PersonRole,
@@ -74,6 +76,7 @@ pub fn seal(
         role: place.role,
         class: place.class,
         stream: place.stream.clone(),
+        event: place.event.to_owned(),
         field: place.field.to_owned(),
         commitment: hex::encode(key.commitment().as_slice()),
         nonce: hex::encode(nonce),
@@ -128,8 +131,10 @@ fn associated_data(case: CaseId, sealed: &Sealed<Text>) -> Vec<u8> {
     binding(
         "liandong.sealed.v1",
         &[
+            &sealed.suite.to_string(),
             &case.to_string(),
             &sealed.stream.to_string(),
+            &sealed.event,
             &sealed.field,
             sealed.role.name(),
             sealed.class.name(),
@@ -177,6 +182,7 @@ mod tests {
         SealingPlace {
             case: CaseId(id(1)),
             stream: StreamId::new("intake", id(2)),
+            event: "ContactRecorded",
             field: "narrative",
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
@@ -195,14 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_opens_in_no_other_case_stream_field_role_class_or_under_another_key_id() {
+    fn a_text_opens_in_no_other_case_stream_event_field_role_class_or_under_another_key_id() {
         let key = DataKey::random();
         let good = sealed(&key, "text");
         let changed = Err(OpenError::Changed { key: good.key });
         assert_eq!(open(CaseId(id(3)), &key, &good), changed);
-        let elsewhere: [fn(&mut Sealed<Text>); 5] = [
+        let elsewhere: [fn(&mut Sealed<Text>); 6] = [
             |s| s.stream = StreamId::new("intake", id(3)),
             |s| s.stream = StreamId::new("referral", id(2)),
+            |s| s.event = "SubjectDescribed".to_owned(),
             |s| s.field = "identity".to_owned(),
             |s| s.role = PersonRole::Caller,
             |s| s.class = SealedClass::Summary,
@@ -227,6 +234,17 @@ mod tests {
         let mut forged = text;
         forged.commitment = hex::encode(DataKey::random().commitment().as_slice());
         assert_eq!(open(place().case, &key, &forged), refused);
+    }
+
+    #[test]
+    fn the_suite_is_bound_too() {
+        let text = sealed(&DataKey::random(), "text");
+        let other = Sealed {
+            suite: 2,
+            ..text.clone()
+        };
+        let case = place().case;
+        assert_ne!(associated_data(case, &text), associated_data(case, &other));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl CaseTeamService for CaseTeamApi {
         let command = TeamCommand::RemoveMember {
             seat: messages::seat(request.seat)?,
             reason: term::<pb::RemovalReason, _>("reason", request.reason)?,
-            note: self.note(case, &request.note).await?,
+            note: self.note(case, "MemberRemoved", &request.note).await?,
         };
         self.decide(case, call, command).await
     }
@@ -80,7 +80,7 @@ impl CaseTeamService for CaseTeamApi {
             owner: field("owner_organization_id", &request.owner_organization_id)?,
             worker: optional("owner_worker_id", &request.owner_worker_id)?,
             due_at: timestamp("due_at", request.due_at.as_ref())?,
-            note: self.note(case, &request.note).await?,
+            note: self.note(case, "TaskAdded", &request.note).await?,
         };
         let in_directory = self.knows(order.owner, order.worker);
         self.decide(
@@ -102,7 +102,9 @@ impl CaseTeamService for CaseTeamApi {
         let case = field("case_id", &request.case_id)?;
         let command = TeamCommand::CompleteTask {
             task: field("task_id", &request.task_id)?,
-            evidence: self.sealed(case, "evidence", &request.evidence).await?,
+            evidence: self
+                .sealed(case, "TaskDone", "evidence", &request.evidence)
+                .await?,
         };
         self.decide(case, call, command).await
     }
@@ -116,7 +118,7 @@ impl CaseTeamService for CaseTeamApi {
         let command = TeamCommand::CancelTask {
             task: field("task_id", &request.task_id)?,
             reason: term::<pb::TaskCancelReason, _>("reason", request.reason)?,
-            note: self.note(case, &request.note).await?,
+            note: self.note(case, "TaskCancelled", &request.note).await?,
         };
         self.decide(case, call, command).await
     }
@@ -196,22 +198,29 @@ impl CaseTeamApi {
     }
 
     /// A note that may be left out.
-    async fn note(&self, case: CaseId, text: &str) -> Result<Option<Sealed<Text>>, Status> {
+    async fn note(
+        &self,
+        case: CaseId,
+        event: &'static str,
+        text: &str,
+    ) -> Result<Option<Sealed<Text>>, Status> {
         if text.is_empty() {
             return Ok(None);
         }
-        self.sealed(case, "note", text).await.map(Some)
+        self.sealed(case, event, "note", text).await.map(Some)
     }
 
     async fn sealed(
         &self,
         case: CaseId,
+        event: &'static str,
         name: &'static str,
         text: &str,
     ) -> Result<Sealed<Text>, Status> {
         let place = SealingPlace {
             case,
             stream: StreamId::new(CaseTeam::KIND, case.team_in(self.region).0),
+            event,
             field: name,
             role: PersonRole::Subject,
             class: SealedClass::Narrative,

@@ -5,7 +5,7 @@ mod messages;
 use std::sync::Arc;
 
 use domain::acting::Acting;
-use domain::followup::{FollowUpPlan, Place, PlanCommand};
+use domain::followup::{FollowUpPlan, Place, PlanCommand, Report};
 use domain::ids::{CaseId, OrganizationId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
@@ -40,10 +40,15 @@ impl FollowUpService for FollowUpApi {
     ) -> Result<Response<pb::RecordVisitResponse>, Status> {
         let give = |mut call: RequestContext, request: pb::RecordVisitRequest| async move {
             let case: CaseId = field("case_id", &request.case_id)?;
+            let report = messages::report(request.report)?;
+            let event = match report {
+                Report::TookPlace(_) => "VisitDone",
+                Report::PutOff { .. } => "VisitRescheduled",
+            };
             let command = PlanCommand::RecordVisit {
                 visit: field("visit_id", &request.visit_id)?,
-                report: messages::report(request.report)?,
-                note: self.note(case, &request.note).await?,
+                report,
+                note: self.note(case, event, &request.note).await?,
             };
             call.case = Some(case.0);
             let id = case.plan_in(self.region).0;
@@ -111,13 +116,19 @@ impl FollowUpService for FollowUpApi {
 
 impl FollowUpApi {
     /// A note that may be left out.
-    async fn note(&self, case: CaseId, text: &str) -> Result<Option<Sealed<Text>>, Status> {
+    async fn note(
+        &self,
+        case: CaseId,
+        event: &'static str,
+        text: &str,
+    ) -> Result<Option<Sealed<Text>>, Status> {
         if text.is_empty() {
             return Ok(None);
         }
         let place = SealingPlace {
             case,
             stream: StreamId::new(FollowUpPlan::KIND, case.plan_in(self.region).0),
+            event,
             field: "note",
             role: PersonRole::Subject,
             class: SealedClass::Narrative,

@@ -46,7 +46,7 @@ impl IntakeService for IntakeApi {
         let intake = IntakeId(ScopedId::derived(self.region, call.id, "intake"));
         call.case = Some(intake.case().0);
         let desk = self.open_desk(&request.desk_id)?;
-        let contact = requests::contact(&self.seal(intake), request).await?;
+        let contact = requests::contact(&self.seal(intake, "ContactRecorded"), request).await?;
         let contact = Box::new(contact);
         let command = IntakeCommand::RecordContact { desk, contact };
         self.decide(intake, &call, command).await
@@ -58,7 +58,12 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::DescribeSubjectResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let subject = requests::subject(&self.seal(intake), "subject", request.subject).await?;
+        let subject = requests::subject(
+            &self.seal(intake, "SubjectDescribed"),
+            "subject",
+            request.subject,
+        )
+        .await?;
         let command = IntakeCommand::DescribeSubject { subject };
         self.decide(intake, &call, command).await
     }
@@ -69,7 +74,8 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::TriageIntakeResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let assessment = requests::assessment(&self.seal(intake), request.assessment).await?;
+        let assessment =
+            requests::assessment(&self.seal(intake, "Triaged"), request.assessment).await?;
         let command = IntakeCommand::Triage {
             assessment: Box::new(assessment),
             rules: self.rules()?,
@@ -83,7 +89,8 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::ReassessIntakeResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let assessment = requests::assessment(&self.seal(intake), request.assessment).await?;
+        let assessment =
+            requests::assessment(&self.seal(intake, "Reassessed"), request.assessment).await?;
         let command = IntakeCommand::Reassess {
             assessment: Box::new(assessment),
             rules: self.rules()?,
@@ -99,7 +106,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::TellEmergencyService {
             service: term::<pb::EmergencyService, _>("service", request.service)?,
-            note: self.seal(intake).note(&request.note).await?,
+            note: self
+                .seal(intake, "EmergencyServiceTold")
+                .note(&request.note)
+                .await?,
         };
         self.decide(intake, &call, command).await
     }
@@ -112,7 +122,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::MarkSafety {
             mark: term::<pb::SafetyMark, _>("mark", request.mark)?,
-            note: self.seal(intake).note(&request.note).await?,
+            note: self
+                .seal(intake, "SafetyMarked")
+                .note(&request.note)
+                .await?,
         };
         self.decide(intake, &call, command).await
     }
@@ -125,7 +138,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::LiftSafetyMark {
             mark: term::<pb::SafetyMark, _>("mark", request.mark)?,
-            reason: self.seal(intake).reason(&request.reason).await?,
+            reason: self
+                .seal(intake, "SafetyMarkLifted")
+                .reason(&request.reason)
+                .await?,
         };
         self.decide(intake, &call, command).await
     }
@@ -136,7 +152,7 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::RecordConsentResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let entry = requests::consent(&self.seal(intake), request).await?;
+        let entry = requests::consent(&self.seal(intake, "ConsentRecorded"), request).await?;
         self.check_known(&entry.receivers)?;
         let entry = Box::new(entry);
         let command = IntakeCommand::RecordConsent { entry };
@@ -151,7 +167,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let basis = LegalBasis {
             basis: term::<types::DisclosureBasis, _>("basis", request.basis)?,
-            reason: self.seal(intake).reason(&request.reason).await?,
+            reason: self
+                .seal(intake, "LegalBasisRecorded")
+                .reason(&request.reason)
+                .await?,
         };
         let command = IntakeCommand::RecordLegalBasis { basis };
         self.decide(intake, &call, command).await
@@ -163,7 +182,7 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::PlanCallbackResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let plan = requests::plan(&self.seal(intake), &request).await?;
+        let plan = requests::plan(&self.seal(intake, "CallbackPlanned"), &request).await?;
         let plan = Box::new(plan);
         let command = IntakeCommand::PlanCallback { plan };
         self.decide(intake, &call, command).await
@@ -177,7 +196,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::RecordAttempt {
             outcome: term::<pb::CallbackOutcome, _>("outcome", request.outcome)?,
-            note: self.seal(intake).note(&request.note).await?,
+            note: self
+                .seal(intake, "CallbackAttempted")
+                .note(&request.note)
+                .await?,
             rules: self.rules()?,
             relay: self.relay(&call),
         };
@@ -202,7 +224,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::ProposeReferral {
             relay: self.relay(&call),
-            reason: self.seal(intake).reason(&request.reason).await?,
+            reason: self
+                .seal(intake, "ReferralProposed")
+                .reason(&request.reason)
+                .await?,
         };
         self.decide(intake, &call, command).await
     }
@@ -215,7 +240,10 @@ impl IntakeService for IntakeApi {
         let intake = self.own(&request.intake_id)?;
         let command = IntakeCommand::EndWithoutCase {
             outcome: term::<pb::WithoutCase, _>("outcome", request.outcome)?,
-            note: self.seal(intake).note(&request.note).await?,
+            note: self
+                .seal(intake, "EndedWithoutCase")
+                .note(&request.note)
+                .await?,
         };
         self.decide(intake, &call, command).await
     }
@@ -226,7 +254,7 @@ impl IntakeService for IntakeApi {
     ) -> Answered<pb::KeepCaseHereResponse> {
         let (call, request) = self.gate.command(request)?;
         let intake = self.own(&request.intake_id)?;
-        let note = self.seal(intake).note(&request.note).await?;
+        let note = self.seal(intake, "KeptHere").note(&request.note).await?;
         let command = IntakeCommand::KeepHere { note };
         self.decide(intake, &call, command).await
     }
@@ -290,9 +318,12 @@ impl IntakeApi {
         self.gate.answer(answer.await)
     }
 
-    fn seal(&self, intake: IntakeId) -> Sealing<'_> {
-        let sealer = &self.sealer;
-        Sealing { sealer, intake }
+    fn seal(&self, intake: IntakeId, event: &'static str) -> Sealing<'_> {
+        Sealing {
+            sealer: &self.sealer,
+            intake,
+            event,
+        }
     }
 
     /// People of this region only; of which organization is seen when there is something to read.

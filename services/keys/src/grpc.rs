@@ -242,6 +242,7 @@ impl KeysApi {
         let place = SealingPlace {
             case,
             stream: StreamId::new(KeyGrant::KIND, KeyGrant::id(self.region, case, to).0),
+            event: "KeysGranted",
             field: "reason",
             role: PersonRole::Subject,
             class: SealedClass::Narrative,

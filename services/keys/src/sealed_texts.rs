@@ -100,7 +100,7 @@ mod tests {
         json!({
             "suite": 1, "key": "310000-01999999-9999-7999-8999-999999999999",
             "role": "Subject", "class": "Narrative",
-            "stream": "intake/310000-01999999-9999-7999-8999-999999999999", "field": "narrative",
+            "stream": "intake/310000-01999999-9999-7999-8999-999999999999", "event": "ContactRecorded", "field": "narrative",
             "commitment": "00", "nonce": "00", "ciphertext": "00",
         })
     }

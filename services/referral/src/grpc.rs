@@ -60,7 +60,7 @@ impl ReferralService for ReferralApi {
             risk: term::<types::RiskLevel, _>("risk", request.risk)?,
             flags: flags?,
             summary: self
-                .seal::<Referral>(case, hop.0, "summary", &request.summary)
+                .seal::<Referral>(case, hop.0, ("Drafted", "summary"), &request.summary)
                 .await?,
         };
         call.case = Some(case.0);
@@ -97,7 +97,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .sent(&request.referral_id, HopCommand::RefuseSubmission, &call)
             .await?;
-        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let reason = self
+            .text(&hop, ("SubmissionRefused", "reason"), &request.reason)
+            .await?;
         self.decide_sent(&hop, ReferralCommand::RefuseSubmission { reason }, &call)
             .await
     }
@@ -122,7 +124,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .sent(&request.referral_id, HopCommand::Cancel, &call)
             .await?;
-        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let reason = self
+            .text(&hop, ("Cancelled", "reason"), &request.reason)
+            .await?;
         let steps = self.cancellation(&hop, reason);
         self.gate
             .answer(self.commands.handle_all(&steps, &call).await)
@@ -136,7 +140,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .sent(&request.referral_id, HopCommand::RequestCancellation, &call)
             .await?;
-        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let reason = self
+            .text(&hop, ("CancellationRequested", "reason"), &request.reason)
+            .await?;
         self.decide_sent(&hop, ReferralCommand::RequestCancellation { reason }, &call)
             .await
     }
@@ -149,7 +155,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .sent(&request.referral_id, HopCommand::SupplyInformation, &call)
             .await?;
-        let answer = self.text(&hop, "answer", &request.answer).await?;
+        let answer = self
+            .text(&hop, ("InformationSupplied", "answer"), &request.answer)
+            .await?;
         self.decide_sent(&hop, ReferralCommand::SupplyInformation { answer }, &call)
             .await
     }
@@ -162,7 +170,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .sent(&request.referral_id, HopCommand::UpholdReturn, &call)
             .await?;
-        let note = self.optional_text(&hop, "note", &request.note).await?;
+        let note = self
+            .optional_text(&hop, ("Returned", "note"), &request.note)
+            .await?;
         self.decide_sent(&hop, ReferralCommand::UpholdReturn { note }, &call)
             .await
     }
@@ -184,7 +194,13 @@ impl ReferralService for ReferralApi {
         let (call, request) = self.gate.command(request)?;
         let kind = HopCommand::RequestInformation;
         let hop = self.received(&request.assignment_id, kind, &call).await?;
-        let question = self.text(&hop, "question", &request.question).await?;
+        let question = self
+            .text(
+                &hop,
+                ("InformationRequested", "question"),
+                &request.question,
+            )
+            .await?;
         let command = AssignmentCommand::RequestInformation {
             question,
             rules: self.rules()?,
@@ -211,7 +227,9 @@ impl ReferralService for ReferralApi {
         let hop = self
             .received(&request.assignment_id, HopCommand::ReferOnward, &call)
             .await?;
-        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let reason = self
+            .text(&hop, ("ReferredOnward", "reason"), &request.reason)
+            .await?;
         call.case = Some(hop.case.0);
         let steps = self
             .onward(&hop, request.to.as_ref(), reason, &call)
@@ -230,7 +248,9 @@ impl ReferralService for ReferralApi {
             .await?;
         let command = AssignmentCommand::ProposeReturn {
             code: term::<pb::ReturnCode, _>("code", request.code)?,
-            evidence: self.text(&hop, "evidence", &request.evidence).await?,
+            evidence: self
+                .text(&hop, ("ReturnProposed", "evidence"), &request.evidence)
+                .await?,
             rules: self.rules()?,
         };
         self.decide_received(AssignmentId(hop.id), command, &call)
@@ -254,7 +274,9 @@ impl ReferralService for ReferralApi {
         let (call, request) = self.gate.command(request)?;
         let kind = HopCommand::DeclineCancellation;
         let hop = self.received(&request.assignment_id, kind, &call).await?;
-        let reason = self.text(&hop, "reason", &request.reason).await?;
+        let reason = self
+            .text(&hop, ("CancellationDeclined", "reason"), &request.reason)
+            .await?;
         let command = AssignmentCommand::DeclineCancellation { reason };
         self.decide_received(AssignmentId(hop.id), command, &call)
             .await

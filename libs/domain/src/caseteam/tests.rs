@@ -70,6 +70,7 @@ fn sealed() -> Sealed<Text> {
         role: PersonRole::Subject,
         class: SealedClass::Narrative,
         stream: StreamId::new(CaseTeam::KIND, ScopedId::new(region(QINGDAO), Uuid::nil())),
+        event: "Noted".to_owned(),
         field: "note".to_owned(),
         commitment: "00".to_owned(),
         nonce: "01".to_owned(),

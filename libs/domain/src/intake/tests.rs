@@ -92,6 +92,7 @@ fn sealed(class: SealedClass) -> Sealed<Text> {
         role: PersonRole::Subject,
         class,
         stream: StreamId::new("intake", desk().desk.0),
+        event: "Noted".to_owned(),
         field: "words".to_owned(),
         commitment: "00".to_owned(),
         nonce: "00".to_owned(),

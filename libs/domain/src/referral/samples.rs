@@ -78,6 +78,7 @@ pub(super) fn words() -> Sealed<Text> {
         role: PersonRole::Subject,
         class: SealedClass::Summary,
         stream: StreamId::new(Referral::KIND, hop(1).0),
+        event: "Noted".to_owned(),
         field: "summary".to_owned(),
         commitment: "00".to_owned(),
         nonce: "01".to_owned(),

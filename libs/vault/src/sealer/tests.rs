@@ -59,6 +59,7 @@ fn place(case: u128, class: SealedClass) -> SealingPlace {
     SealingPlace {
         case: CaseId(case),
         stream: StreamId::new("intake", case),
+        event: "ContactRecorded",
         field: "narrative",
         role: PersonRole::Subject,
         class,

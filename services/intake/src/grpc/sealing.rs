@@ -54,10 +54,11 @@ impl Kind {
     }
 }
 
-/// Seals the texts of one intake.
+/// Seals the texts of one event of an intake.
 pub(super) struct Sealing<'a> {
     pub(super) sealer: &'a Sealer,
     pub(super) intake: IntakeId,
+    pub(super) event: &'static str,
 }
 
 impl Sealing<'_> {
@@ -71,6 +72,7 @@ impl Sealing<'_> {
         let place = SealingPlace {
             case: self.intake.case(),
             stream: StreamId::new(Intake::KIND, self.intake.0),
+            event: self.event,
             field,
             role: kind.role,
             class: kind.class,

@@ -81,6 +81,7 @@ impl World {
         let place = SealingPlace {
             case: id,
             stream: StreamId::new(Intake::KIND, intake),
+            event: "ContactRecorded",
             field: "narrative",
             role: PersonRole::Subject,
             class: SealedClass::Narrative,
@@ -128,6 +129,7 @@ impl World {
         let place = SealingPlace {
             case: case.id,
             stream: StreamId::new(Referral::KIND, hop.0),
+            event: "Dispatched",
             field: "summary",
             role: PersonRole::Subject,
             class: SealedClass::Summary,

@@ -41,6 +41,7 @@ fn team_place(case: &Case, region: &str, role: PersonRole) -> SealingPlace {
     SealingPlace {
         case: case.id,
         stream: StreamId::new(CaseTeam::KIND, team),
+        event: "TaskDone",
         field: "evidence",
         role,
         class: SealedClass::Narrative,

@@ -128,7 +128,9 @@ impl ReferralApi {
         };
         Ok(Submission {
             basis,
-            basis_reason: self.optional_text(hop, "reason", reason).await?,
+            basis_reason: self
+                .optional_text(hop, ("Submitted", "reason"), reason)
+                .await?,
             age_band,
             guardian_suspected,
         })
@@ -295,22 +297,22 @@ impl ReferralApi {
     pub(super) async fn text<A: Aggregate>(
         &self,
         hop: &Existing<A>,
-        name: &'static str,
+        place: EventField,
         text: &str,
     ) -> Result<Sealed<Text>, Status> {
-        self.seal::<A>(hop.case, hop.id, name, text).await
+        self.seal::<A>(hop.case, hop.id, place, text).await
     }
 
     pub(super) async fn optional_text<A: Aggregate>(
         &self,
         hop: &Existing<A>,
-        name: &'static str,
+        place: EventField,
         text: &str,
     ) -> Result<Option<Sealed<Text>>, Status> {
         if text.is_empty() {
             Ok(None)
         } else {
-            self.text(hop, name, text).await.map(Some)
+            self.text(hop, place, text).await.map(Some)
         }
     }
 
@@ -319,19 +321,24 @@ impl ReferralApi {
         &self,
         case: CaseId,
         id: ScopedId,
-        name: &'static str,
+        place: EventField,
         text: &str,
     ) -> Result<Sealed<Text>, Status> {
+        let (event, field) = place;
         let place = SealingPlace {
             case,
             stream: StreamId::new(A::KIND, id),
-            field: name,
+            event,
+            field,
             role: PersonRole::Subject,
             class: SealedClass::Summary,
         };
         node::sealing::seal(&self.sealer, &place, text, LONGEST_TEXT).await
     }
 }
+
+/// The event that a text is sealed for, and its field.
+type EventField = (&'static str, &'static str);
 
 /// Whether the actor works for this organization.
 pub(super) fn works_for(

@@ -108,7 +108,7 @@ fn sealed() -> domain::sealed::Sealed<domain::sealed::Text> {
     let uuid = uuid::Uuid::from_u128(1);
     serde_json::from_value(serde_json::json!({
         "suite": 1, "key": format!("{SHANGHAI}-{uuid}"), "role": "Subject", "class": "Summary",
-        "stream": format!("intake/{SHANGHAI}-{uuid}"), "field": "summary", "commitment": "00",
+        "stream": format!("intake/{SHANGHAI}-{uuid}"), "event": "Triaged", "field": "summary", "commitment": "00",
         "nonce": "01", "ciphertext": "02",
     }))
     .unwrap()

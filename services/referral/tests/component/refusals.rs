@@ -346,7 +346,7 @@ fn terms(bench: &Bench) -> Terms {
         flags: [].into(),
         summary: serde_json::from_value(serde_json::json!({
             "suite": 1, "key": from.desk, "role": "Subject", "class": "Summary",
-            "stream": format!("referral/{}", from.desk), "field": "summary",
+            "stream": format!("referral/{}", from.desk), "event": "Drafted", "field": "summary",
             "commitment": "00", "nonce": "00", "ciphertext": "00",
         }))
         .unwrap(),

@@ -26,6 +26,7 @@ fn reason() -> Sealed<Text> {
         role: PersonRole::Subject,
         class: SealedClass::Narrative,
         stream: StreamId::new(KeyGrant::KIND, id("310000", 9)),
+        event: "Noted".to_owned(),
         field: "reason".to_owned(),
         commitment: "00".to_owned(),
         nonce: "00".to_owned(),

@@ -77,6 +77,7 @@ impl Policing {
         let place = SealingPlace {
             case: case(),
             stream: StreamId::new("intake", case().0),
+            event: "Noted",
             field: "summary",
             role: PersonRole::Subject,
             class: SealedClass::Summary,
