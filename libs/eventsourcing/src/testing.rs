@@ -1,5 +1,6 @@
 //! What tests need: a reference model of the log, contract suites for the ports, given/when/then.
 
+mod altered_log;
 pub mod contract;
 mod memory_log;
 mod memory_rows;
@@ -16,6 +17,7 @@ use crate::ids::{LogId, ScopedId, StreamId, Version};
 use crate::log::{Append, Write};
 use crate::order::Order;
 
+pub use altered_log::AlteredLog;
 pub use memory_log::MemoryLog;
 pub use memory_rows::MemoryRows;
 pub use scenario::{Scenario, Then, given};

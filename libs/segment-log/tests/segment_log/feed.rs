@@ -3,62 +3,14 @@
 use std::sync::Arc;
 
 use eventsourcing::testing::contract::event_log::{LOG, chained};
-use eventsourcing::testing::{MemoryLog, append};
+use eventsourcing::testing::{AlteredLog, MemoryLog, append};
 use eventsourcing::{
-    Append, AppendError, Appended, ChainBroken, Checkpoint, EventFeed, EventLog, FeedError,
-    FeedItem, Head, LogId, Position, ReadError, Recorded, StreamId, Verified, Version,
+    ChainBroken, Checkpoint, EventFeed, EventLog, FeedError, FeedItem, Position, Recorded,
 };
 use futures::StreamExt;
-use futures::future::{BoxFuture, FutureExt};
 use segment_log::LocalFeed;
-use uuid::Uuid;
 
 use crate::support::{id, run};
-
-/// A log that tells of its events as `tell` makes them.
-struct Lying<F> {
-    log: MemoryLog,
-    tell: F,
-}
-
-impl<F: Fn(Vec<Recorded>) -> Vec<Recorded> + Send + Sync> EventLog for Lying<F> {
-    fn id(&self) -> &LogId {
-        self.log.id()
-    }
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        self.log.append(append)
-    }
-    fn read(
-        &self,
-        stream: &StreamId,
-        from: Version,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.read(stream, from)
-    }
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        let page = self.log.read_all(after, limit);
-        async move { page.await.map(&self.tell) }.boxed()
-    }
-    fn find_request(&self, request: Uuid) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.find_request(request)
-    }
-    fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>> {
-        self.log.import(events)
-    }
-    fn head(&self) -> Head {
-        self.log.head()
-    }
-    fn wait_past(&self, after: Position) -> BoxFuture<'_, ()> {
-        self.log.wait_past(after)
-    }
-    fn verify(&self) -> BoxFuture<'_, Result<Verified, ReadError>> {
-        self.log.verify()
-    }
-}
 
 /// What a follower gets of five events that are told as `tell` makes them.
 fn followed(
@@ -68,7 +20,7 @@ fn followed(
         let log = MemoryLog::new(id());
         log.import(chained(&id(), 5)).await.unwrap();
         let feed = LocalFeed::default();
-        feed.add(Arc::new(Lying { log, tell }));
+        feed.add(Arc::new(AlteredLog::new(Arc::new(log)).telling(tell)));
         let items = feed.follow(&id(), Checkpoint::start(&id()));
         let items = items.take_while(|item| {
             let live = *item == Ok(FeedItem::CaughtUp);

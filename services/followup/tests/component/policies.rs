@@ -6,17 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use domain::caseteam::{CaseTeam, TeamCommand};
 use domain::ids::CaseId;
 use domain::values::Role;
-use eventsourcing::testing::envelope;
+use eventsourcing::testing::{AlteredLog, envelope};
 use eventsourcing::{
-    Aggregate, Append, AppendError, Appended, Body, Envelope, EventLog, Head, LogId, Position,
-    ReadError, Recorded, Region, StreamId, Verified, Version, Write,
+    Aggregate, Append, AppendError, Body, Envelope, LogId, Region, StreamId, Version, Write,
 };
-use futures::future::{BoxFuture, FutureExt, ready};
 use node::Hosting;
 use proto::followup::v1 as pb;
 use proto::operations::v1::operations_service_client::OperationsServiceClient;
 use proto::operations::v1::{ListParkedRequest, ParkedCase, RetryParkedRequest};
-use uuid::Uuid;
 
 use crate::bench::{Bench, case, hours_after_start, qingdao};
 
@@ -137,10 +134,12 @@ async fn a_policy_that_fails_once_tries_again_and_does_it_once() {
     static REFUSING: AtomicU32 = AtomicU32::new(0);
     const FLAKY: Hosting = Hosting {
         assemble: |parts| {
-            let log = Flaky {
-                log: parts.log(),
-                refusing: &REFUSING,
-            };
+            // Its disk is full for the next so many appends.
+            let log = AlteredLog::new(parts.log()).refusing(|_| {
+                let one_less = |left: u32| left.checked_sub(1);
+                let left = REFUSING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+                left.ok().map(|_| AppendError::Full)
+            });
             let (ports, directory) = (&parts.ports, parts.directory.clone());
             followup::service(ports, Arc::new(log), directory, parts.sealer.clone())
         },
@@ -199,63 +198,4 @@ async fn parked(bench: &Bench) -> Vec<ParkedCase> {
         .list_parked(admin.request(ListParkedRequest {}))
         .await;
     listed.unwrap().into_inner().cases
-}
-
-/// A log whose disk is full for the next so many appends.
-struct Flaky {
-    log: Arc<dyn EventLog>,
-    refusing: &'static AtomicU32,
-}
-
-impl EventLog for Flaky {
-    fn id(&self) -> &LogId {
-        self.log.id()
-    }
-
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        let one_less = |left: u32| left.checked_sub(1);
-        match self
-            .refusing
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
-        {
-            Ok(_) => ready(Err(AppendError::Full)).boxed(),
-            Err(_) => self.log.append(append),
-        }
-    }
-
-    fn read(
-        &self,
-        stream: &StreamId,
-        from: Version,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.read(stream, from)
-    }
-
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.read_all(after, limit)
-    }
-
-    fn find_request(&self, request: Uuid) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.find_request(request)
-    }
-
-    fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>> {
-        self.log.import(events)
-    }
-
-    fn head(&self) -> Head {
-        self.log.head()
-    }
-
-    fn wait_past(&self, after: Position) -> BoxFuture<'_, ()> {
-        self.log.wait_past(after)
-    }
-
-    fn verify(&self) -> BoxFuture<'_, Result<Verified, ReadError>> {
-        self.log.verify()
-    }
 }
