@@ -39,7 +39,8 @@ pub trait EventLog: Send + Sync {
     /// Takes over events of a copy of this log, at their positions, with their hashes and bytes.
     ///
     /// # Errors
-    /// [`AppendError::Refused`] if they do not continue this log's chain.
+    /// [`AppendError::Refused`] if they do not continue this log's chain: nothing was taken.
+    /// [`AppendError::Full`]: those before the head were; when there is room, go on after it.
     fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>>;
 
     /// The last durable position and the chain hash there.

@@ -28,13 +28,14 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    pub(crate) fn new(number: u64, footer: &Footer) -> Self {
-        let mut fingerprints: Vec<u32> = footer.keys().map(|key| fingerprint(&key)).collect();
+    /// `last` is the last position in it, `keys` are those of its streams and requests.
+    pub(crate) fn new(number: u64, last: Position, keys: impl Iterator<Item = [u8; 16]>) -> Self {
+        let mut fingerprints: Vec<u32> = keys.map(|key| fingerprint(&key)).collect();
         fingerprints.sort_unstable();
         fingerprints.dedup();
         Self {
             number,
-            last: footer.at.position,
+            last,
             fingerprints: fingerprints.into(),
         }
     }

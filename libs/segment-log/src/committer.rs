@@ -3,9 +3,10 @@
 //!
 //! It is a step function: a thread drives it in service, a test can drive it instead.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::mem;
 use std::sync::Arc;
+use std::thread;
 
 use eventsourcing::{
     Append, AppendError, Appended, Body, Checkpoint, Durability, Head, Position, ReadError, Version,
@@ -18,6 +19,7 @@ use crate::closed::Closed;
 use crate::frame;
 use crate::queue::{Checked, Copied, Job};
 use crate::shared::{Active, Counters, Shared};
+use crate::storage::is_full;
 use crate::tail::{StreamKey, Tail};
 use crate::writer::{Writer, size_for};
 
@@ -100,7 +102,11 @@ impl Committer {
             },
             Job::Import(copied, answer) => match self.stage_import(&copied) {
                 Ok(()) => self.group.answers.push(Answer::Import(answer)),
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => {
+                    // What was taken before the disk was full stays: the head says how much.
+                    self.flush();
+                    drop(answer.send(Err(error)));
+                }
             },
         }
     }
@@ -221,7 +227,7 @@ impl Committer {
     /// The space comes first: if there is none, the segment stays open and reads go on.
     fn roll(&mut self, size: u64) -> Result<(), AppendError> {
         if let Err(error) = self.writer.reserve(&self.shared.files, size) {
-            if error.kind() == ErrorKind::StorageFull {
+            if is_full(&error) {
                 return Err(AppendError::Full);
             }
             return Err(self.give_up("reserving space", &error));
@@ -244,14 +250,15 @@ impl Committer {
         let (number, closed) = (header.number + 1, header.number);
         let next = next.begin(&self.shared.id, number, header.incarnation, at)?;
         Counters::add(&self.shared.counters.syncs, 2);
-        let opened = self.shared.files.open(closed).map_err(io::Error::other)?;
         let mut index = self.shared.index_mut();
-        index.closed.push(Closed::new(closed, &opened.footer));
-        index.active = Active {
+        let active = Active {
             number,
             file: Arc::clone(&next.file),
             tail: Tail::default(),
         };
+        let full = mem::replace(&mut index.active, active).tail;
+        let closed = Closed::new(closed, at.position, full.keys());
+        index.closed.push(closed);
         drop(index);
         self.writer = next;
         Ok(())
@@ -264,7 +271,7 @@ impl Committer {
         }
         match self.writer.reserve(&self.shared.files, self.segment_bytes) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Err(error) if is_full(&error) => {
                 tracing::warn!(log = %self.shared.id, "the disk is full: the log will soon take no writes");
             }
             Err(error) => self.fail("reserving space", &error),
@@ -291,7 +298,7 @@ impl Committer {
     }
 
     fn poison(&self) -> Option<String> {
-        self.shared.index().poisoned.clone()
+        self.shared.poison()
     }
 
     fn give_up(&self, what: &str, error: &io::Error) -> AppendError {
@@ -303,7 +310,20 @@ impl Committer {
     fn fail(&self, what: &str, error: &io::Error) {
         tracing::error!(log = %self.shared.id, %error, "{what} failed; the log takes no more writes");
         let cause = format!("{what} failed ({error}); it must be opened again");
-        self.shared.index_mut().poisoned = Some(cause);
+        self.shared.set_poison(cause);
+    }
+}
+
+impl Drop for Committer {
+    /// Without a committer nothing is written: whoever waits gets an error, now and from now on.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let cause = "the thread that writes it panicked; it must be opened again";
+            tracing::error!(log = %self.shared.id, "{cause}");
+            self.shared.set_poison(cause.to_owned());
+        }
+        self.shared.queue.close();
+        drop(self.shared.queue.take());
     }
 }
 

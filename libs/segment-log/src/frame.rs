@@ -87,7 +87,10 @@ impl Header {
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let header = bytes.get(..HEADER)?;
         let sound = header.starts_with(&MAGIC)
-            && crc32c::crc32c(&header[..HEADER_CRC]) == u32_at(header, HEADER_CRC);
+            && crc32c::crc32c(&header[..HEADER_CRC]) == u32_at(header, HEADER_CRC)
+            // Positions begin at 1, and every one of the frame is a number.
+            && u64_at(header, 24) > 0
+            && u64_at(header, 24).checked_add(u32_at(header, 32).into()).is_some();
         sound.then(|| Self {
             length: index(u32_at(header, 4).into()),
             incarnation: Uuid::from_bytes(array(header, 8)),
@@ -275,4 +278,27 @@ fn name(header: &Header, bodies: &[u8], at: usize) -> Option<(Position, String)>
         Err(_) => "an unreadable event".to_owned(),
     };
     Some((position, stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_that_counts_from_zero_or_past_all_numbers_is_refused() {
+        let at = Checkpoint {
+            position: Position(0),
+            hash: Hash::of(b""),
+        };
+        let mut bytes = Vec::new();
+        write(&mut bytes, Uuid::nil(), at, 0, &[]);
+        assert!(Frame::read(&bytes.clone().into()).is_ok());
+        for (first, count) in [(0, 0), (0, 1), (u64::MAX, 1)] {
+            put(&mut bytes, 24, &u64::to_be_bytes(first));
+            put(&mut bytes, 32, &u32::to_be_bytes(count));
+            let crc = crc32c::crc32c(&bytes[..HEADER_CRC]);
+            put(&mut bytes, HEADER_CRC, &crc.to_be_bytes());
+            assert!(Frame::read(&bytes.clone().into()).is_err());
+        }
+    }
 }

@@ -37,12 +37,7 @@ pub fn heads_below(dir: &Path) -> io::Result<Vec<LogHead>> {
 }
 
 fn read_head(dir: &Path) -> Result<Option<(LogId, Head)>, ReadError> {
-    let entries = Disk.list(dir).map_err(|error| unavailable(dir, &error))?;
-    let numbers = entries
-        .iter()
-        .filter_map(|entry| segment::number(&entry.name));
-    let mut numbers: Vec<u64> = numbers.collect();
-    numbers.sort_unstable();
+    let numbers = segment::numbers(&Disk, dir).map_err(|error| unavailable(dir, &error))?;
     let mut found: Option<(LogId, Head)> = None;
     for number in numbers.into_iter().rev() {
         let Some((header, scan)) = read_segment(dir, number)? else {

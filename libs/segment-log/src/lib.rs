@@ -32,7 +32,7 @@ mod writer;
 pub use committer::Committer;
 pub use feed::LocalFeed;
 pub use head::{LogHead, heads_below};
-pub use log::{SegmentLog, Stats};
+pub use log::{LogFailed, SegmentLog, Stats};
 pub use open::{OpenError, OpenReport, Options};
 pub use scrub::{Scrub, ScrubReport};
 pub use storage::{Disk, Entry, Lock, Storage, StoredFile};

@@ -48,6 +48,14 @@ pub struct Stats {
     pub syncs: u64,
 }
 
+/// A log takes no more writes until it is opened again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the log {log} takes no writes: {cause}")]
+pub struct LogFailed {
+    pub log: LogId,
+    pub cause: String,
+}
+
 impl SegmentLog {
     /// Opens the log in `dir`, or begins it, and starts the threads that write and scrub it.
     ///
@@ -126,6 +134,21 @@ impl SegmentLog {
         }
     }
 
+    /// Resolves, saying why, once the log takes no more writes because a write or a sync failed or its
+    /// thread died. Reads go on; whoever serves it should stop, loudly.
+    pub async fn failed(&self) -> LogFailed {
+        let mut poison = self.shared.poison.subscribe();
+        // The sender lives as long as the log, which outlives this future.
+        let cause = match poison.wait_for(Option::is_some).await {
+            Ok(poison) => poison.clone().unwrap_or_default(),
+            Err(closed) => closed.to_string(),
+        };
+        LogFailed {
+            log: self.shared.id.clone(),
+            cause,
+        }
+    }
+
     /// The check of closed segments that goes on in the background.
     pub fn scrub(&self) -> &Scrub {
         &self.scrub
@@ -145,8 +168,11 @@ impl SegmentLog {
         job: impl FnOnce(oneshot::Sender<Result<T, AppendError>>) -> Job,
     ) -> Result<T, AppendError> {
         let (answer, answered) = oneshot::channel();
-        self.shared.queue.put(job(answer)).await?;
-        let gone = |_| AppendError::Unavailable("the log was closed".to_owned());
+        self.shared.queue.put(job(answer)).await;
+        let gone = |_| {
+            let cause = self.shared.poison();
+            AppendError::Unavailable(cause.unwrap_or_else(|| "the log was closed".to_owned()))
+        };
         answered.await.map_err(gone)?
     }
 

@@ -53,18 +53,19 @@ impl Queue {
         }
     }
 
-    /// Waits for a place; fails once the queue is closed.
-    pub(crate) async fn put(&self, job: Job) -> Result<(), AppendError> {
-        let closed = || AppendError::Unavailable("the log is closed".to_owned());
-        self.room.acquire().await.map_err(|_| closed())?.forget();
+    /// Waits for a place; once the queue is closed, drops the job and with it who waits for it.
+    pub(crate) async fn put(&self, job: Job) {
+        let Ok(place) = self.room.acquire().await else {
+            return;
+        };
+        place.forget();
         let mut state = self.lock();
         if state.closed {
-            return Err(closed());
+            return;
         }
         state.jobs.push(job);
         drop(state);
         self.changed.notify_all();
-        Ok(())
     }
 
     /// Everything that waits now, in order.

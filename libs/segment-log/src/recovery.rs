@@ -65,25 +65,16 @@ pub(crate) fn recover(files: &Files, log: &LogId, size: u64) -> Result<Recovered
 
 /// The numbers of the segments, from 1 without a hole.
 fn numbers(files: &Files) -> Result<Vec<u64>, OpenError> {
-    let entries = files
-        .storage
-        .list(&files.dir)
-        .map_err(|error| failed(&files.dir, error))?;
-    let mut numbers: Vec<u64> = entries
-        .iter()
-        .filter_map(|entry| segment::number(&entry.name))
-        .collect();
-    numbers.sort_unstable();
-    match (1..)
+    let numbers =
+        segment::numbers(&*files.storage, &files.dir).map_err(|error| failed(&files.dir, error))?;
+    let hole = (1..)
         .zip(&numbers)
-        .find(|(expected, found)| expected != *found)
-    {
-        Some((missing, _)) => Err(damage(
-            &files.path(missing),
-            0,
-            Fault::new(0, "the segment is missing"),
-        )
-        .into()),
+        .find(|(expected, found)| expected != *found);
+    match hole {
+        Some((missing, _)) => {
+            let fault = Fault::new(0, "the segment is missing");
+            Err(damage(&files.path(missing), 0, fault).into())
+        }
         None => Ok(numbers),
     }
 }
@@ -183,7 +174,11 @@ impl Recovery<'_> {
         self.continues(header)?;
         self.incarnation = header.incarnation;
         self.at = footer.at;
-        self.closed.push(Closed::new(header.number, footer));
+        self.closed.push(Closed::new(
+            header.number,
+            footer.at.position,
+            footer.keys(),
+        ));
         Ok(())
     }
 
@@ -200,20 +195,22 @@ impl Recovery<'_> {
     /// Takes in the last segment, mends what a crash left, and gets ready to write.
     fn finish(mut self, last: Option<Header>) -> Result<Recovered, OpenError> {
         let Some(header) = last else {
-            return self.begin(1, None);
+            return self.begin(1);
         };
         let path = self.files.path(header.number);
         let file = self.open(header.number)?;
-        if let Ok(Some(footer)) = read_footer(&*file).map_err(|error| failed(&path, error))? {
+        let bytes = Bytes::from(read_whole(&*file).map_err(|error| failed(&path, error))?);
+        if let Ok(Some(footer)) = Footer::read(&bytes) {
             // It was closed, but the next one has no header yet.
             self.follow(&header, &footer)?;
-            return self.begin(header.number + 1, None);
+            write_again(&*file, &bytes, footer.end).map_err(|error| failed(&path, error))?;
+            return self.begin(header.number + 1);
         }
         self.continues(&header)?;
-        let bytes = Bytes::from(read_whole(&*file).map_err(|error| failed(&path, error))?);
         let mut scan = segment::scan(&bytes, &header, bytes.len());
         self.mend(&header, &*file, &bytes, &mut scan)?;
-        file.sync().map_err(|error| failed(&path, error))?;
+        let found = bytes.slice(..index(scan.end));
+        write_again(&*file, &found, scan.synced).map_err(|error| failed(&path, error))?;
         self.resume(header, file, scan)
     }
 
@@ -264,11 +261,7 @@ impl Recovery<'_> {
     }
 
     /// Begins a segment after the last closed one.
-    fn begin(
-        self,
-        number: u64,
-        recorded_at: Option<jiff::Timestamp>,
-    ) -> Result<Recovered, OpenError> {
+    fn begin(self, number: u64) -> Result<Recovered, OpenError> {
         let path = self.files.path(number);
         let begin = || {
             let mut reserved = Reserved::open(self.files, number)?;
@@ -279,7 +272,7 @@ impl Recovery<'_> {
         let head = Head {
             position: self.at.position,
             hash: self.at.hash,
-            recorded_at,
+            recorded_at: None,
         };
         self.recovered(writer, Tail::default(), head)
     }
@@ -301,7 +294,6 @@ impl Recovery<'_> {
             index: Index {
                 closed: self.closed,
                 active,
-                poisoned: None,
             },
             writer,
             head,
@@ -314,6 +306,14 @@ impl Recovery<'_> {
         let opened = self.files.storage.open(&path);
         opened.map_err(|error| failed(&path, error))
     }
+}
+
+/// Makes sure that what is served from here on is on disk: whoever wrote it may have been killed
+/// before its sync, or its sync may have failed, after which Linux takes the pages for written.
+fn write_again(file: &dyn StoredFile, bytes: &[u8], from: u64) -> io::Result<()> {
+    let unsure = bytes.get(index(from)..).unwrap_or_default();
+    file.write_at(unsure, from)?;
+    file.sync()
 }
 
 /// When the last event of a closed segment was recorded.

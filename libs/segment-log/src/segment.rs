@@ -3,6 +3,9 @@
 //! A segment is as large from the start as it will ever be: its space is reserved, as zeros, before
 //! it is needed. A segment that is only reserved is all zeros, its header too.
 
+use std::io;
+use std::path::Path;
+
 use bytes::Bytes;
 use eventsourcing::{Checkpoint, Hash, LogId, Position};
 use jiff::Timestamp;
@@ -11,6 +14,7 @@ use uuid::Uuid;
 use crate::bitflip::{self, Flip};
 use crate::fields::{array, first_written, index, offset, put, u32_at, u64_at};
 use crate::frame::{self, Fault, Frame};
+use crate::storage::Storage;
 use crate::tail::{StreamKey, Tail};
 
 pub(crate) const HEADER: usize = 256;
@@ -28,6 +32,17 @@ pub(crate) fn file_name(number: u64) -> String {
 pub(crate) fn number(file_name: &str) -> Option<u64> {
     let digits = file_name.strip_suffix(".seg")?;
     (digits.len() == 10).then(|| digits.parse().ok())?
+}
+
+/// The numbers of the segments in a directory, in order.
+pub(crate) fn numbers(storage: &dyn Storage, dir: &Path) -> io::Result<Vec<u64>> {
+    let entries = storage.list(dir)?;
+    let mut numbers: Vec<u64> = entries
+        .iter()
+        .filter_map(|entry| number(&entry.name))
+        .collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// The first bytes of a segment.
@@ -88,6 +103,9 @@ impl Header {
                 "the segment has a format this program does not know",
             ));
         }
+        let Some(before) = u64_at(bytes, 48).checked_sub(1) else {
+            return Err(Fault::new(48, "positions begin at 1"));
+        };
         let log = bytes[LOG_ID..HEADER_CRC].split(|byte| *byte == 0).next();
         let log = log.and_then(|name| std::str::from_utf8(name).ok()?.parse().ok());
         Ok(Self {
@@ -96,7 +114,7 @@ impl Header {
             capacity: u64_at(bytes, 24),
             incarnation: Uuid::from_bytes(array(bytes, 32)),
             after: Checkpoint {
-                position: Position(u64_at(bytes, 48).saturating_sub(1)),
+                position: Position(before),
                 hash: Hash(array(bytes, 56)),
             },
         })
@@ -113,6 +131,8 @@ pub(crate) struct Scan {
     pub(crate) tail: Tail,
     /// Where the last sound frame ends.
     pub(crate) end: u64,
+    /// Below this everything was on disk, as the sound frames say; 0 if there are none.
+    pub(crate) synced: u64,
     /// The end of the chain there.
     pub(crate) at: Checkpoint,
     pub(crate) recorded_at: Option<Timestamp>,
@@ -131,6 +151,7 @@ pub(crate) fn scan(bytes: &Bytes, header: &Header, until: usize) -> Scan {
     let mut scan = Scan {
         tail: Tail::default(),
         end: offset(HEADER),
+        synced: 0,
         at: header.after,
         recorded_at: None,
         fault: None,
@@ -193,6 +214,7 @@ fn scan_frame(scan: &mut Scan, segment: &Header, frame: &Frame) -> Option<Fault>
         scan.recorded_at = Some(last.recordedtime);
     }
     scan.end += offset(header.length);
+    scan.synced = header.synced_below;
     scan.at = frame.end();
     None
 }
@@ -214,4 +236,27 @@ pub(crate) fn vouched(bytes: &[u8], from: u64, incarnation: Uuid) -> u64 {
 /// Whether a segment has a sound header: it is in use.
 pub(crate) fn is_begun(bytes: &[u8]) -> bool {
     Header::read(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_counts_from_zero_is_refused() {
+        let log: LogId = "310000.referral".parse().unwrap();
+        let header = Header {
+            number: 1,
+            capacity: 4096,
+            incarnation: Uuid::nil(),
+            after: Checkpoint::start(&log),
+            log,
+        };
+        let mut bytes = header.write();
+        assert_eq!(Header::read(&bytes).unwrap(), header);
+        put(&mut bytes, 48, &0_u64.to_be_bytes());
+        let crc = crc32c::crc32c(&bytes[..HEADER_CRC]);
+        put(&mut bytes, HEADER_CRC, &crc.to_be_bytes());
+        assert_eq!(Header::read(&bytes).unwrap_err().at, 48);
+    }
 }

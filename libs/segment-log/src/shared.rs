@@ -18,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) files: Files,
     pub(crate) queue: Queue,
     pub(crate) head: watch::Sender<Head>,
+    /// Why the log takes no more writes, once it does not.
+    pub(crate) poison: watch::Sender<Option<String>>,
     pub(crate) counters: Counters,
     index: RwLock<Index>,
 }
@@ -26,8 +28,6 @@ pub(crate) struct Shared {
 pub(crate) struct Index {
     pub(crate) closed: Vec<Closed>,
     pub(crate) active: Active,
-    /// Why the log takes no more writes, once it does not.
-    pub(crate) poisoned: Option<String>,
 }
 
 /// The segment that is written to, as far as it is durable.
@@ -59,6 +59,7 @@ impl Shared {
             files,
             queue: Queue::new(places),
             head: watch::Sender::new(head),
+            poison: watch::Sender::new(None),
             counters: Counters::default(),
             index: RwLock::new(index),
         }
@@ -78,6 +79,19 @@ impl Shared {
 
     pub(crate) fn head(&self) -> Head {
         *self.head.borrow()
+    }
+
+    pub(crate) fn poison(&self) -> Option<String> {
+        self.poison.borrow().clone()
+    }
+
+    /// The first cause stays: the others follow from it.
+    pub(crate) fn set_poison(&self, cause: String) {
+        self.poison.send_if_modified(|poison| {
+            let first = poison.is_none();
+            poison.get_or_insert(cause);
+            first
+        });
     }
 
     /// The version a stream has reached; 0 if there is no such stream.

@@ -145,6 +145,14 @@ impl StoredFile for DiskFile {
     }
 }
 
+/// Whether there is no room: on the disk, or in what we may have of it.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
 /// The whole file, in memory.
 pub(crate) fn read_whole(file: &dyn StoredFile) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; crate::fields::index(file.size()?)];

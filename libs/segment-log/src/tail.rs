@@ -46,6 +46,16 @@ impl Tail {
         self.frames.extend(later.frames);
     }
 
+    /// Every key that can be looked up here.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = [u8; 16]> {
+        let streams = self.streams.keys().map(|(stream, _)| stream.0);
+        let requests = self
+            .requests
+            .iter()
+            .map(|(request, _)| request.into_bytes());
+        streams.chain(requests)
+    }
+
     /// The version a stream has reached here.
     pub(crate) fn version(&self, stream: StreamKey) -> Option<Version> {
         let all = (stream, Version(0))..=(stream, Version(u64::MAX));

@@ -212,14 +212,9 @@ impl Verification<'_> {
     }
 
     fn last_number(&self) -> Result<u64, ReadError> {
-        let entries = self
-            .storage
-            .list(self.dir)
+        let numbers = segment::numbers(self.storage, self.dir)
             .map_err(|error| unavailable(self.dir, &error))?;
-        let numbers = entries
-            .iter()
-            .filter_map(|entry| segment::number(&entry.name));
-        Ok(numbers.max().unwrap_or(0))
+        Ok(numbers.last().copied().unwrap_or(0))
     }
 
     fn is_begun(&self, number: u64) -> Result<bool, ReadError> {

@@ -35,6 +35,7 @@ pub(crate) struct Writer {
 /// A segment of zeros.
 pub(crate) struct Reserved {
     file: Arc<dyn StoredFile>,
+    /// So far its zeros were written here, by us.
     size: u64,
     /// Whether its zeros and its name are known to be on disk.
     synced: bool,
@@ -48,20 +49,18 @@ impl Reserved {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => files.storage.open(&path)?,
             created => created?,
         };
-        let size = file.size()?;
         Ok(Self {
             file,
-            size,
+            size: 0,
             synced: false,
         })
     }
 
-    /// Fills the file with zeros up to `size`; if the disk is full, what fits stays reserved.
+    /// Fills the file with zeros up to `size`, all of it in any case; if the disk is full, what fits
+    /// stays reserved. What was there before is written again: its sync may have failed.
     pub(crate) fn grow(&mut self, files: &Files, size: u64) -> io::Result<()> {
-        // A write that found the disk full may have left a part.
-        self.size = self.file.size()?;
-        let missing = size.saturating_sub(self.size);
-        let zeros = vec![0; PIECE.min(index(missing))];
+        let size = size.max(self.file.size()?);
+        let zeros = vec![0; PIECE.min(index(size - self.size))];
         while self.size < size {
             self.synced = false;
             let piece = zeros.len().min(index(size - self.size));

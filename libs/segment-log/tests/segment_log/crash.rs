@@ -1,8 +1,10 @@
 //! Power loss at every step of the script, with everything that may become of unsynced bytes.
 
+use std::sync::Arc;
+
 use eventsourcing::testing::append;
-use eventsourcing::testing::contract::event_log::LOG;
-use eventsourcing::{Checkpoint, EventLog, Position};
+use eventsourcing::testing::contract::event_log::{LOG, all};
+use eventsourcing::{Checkpoint, EventLog, Recorded};
 
 use crate::script;
 use crate::simulated::{Fault, Simulated, Unsynced};
@@ -57,23 +59,48 @@ fn power_loss_while_the_log_is_mended_leaves_a_log_that_can_be_mended() {
     });
 }
 
-/// The frame was written, the sync failed, the process was killed: the bytes are in memory only.
+/// Killed, or stopped by a sync that failed and forgot; opened from what is in memory; then the power
+/// is lost.
 #[test]
-fn what_a_log_serves_after_a_kill_survives_the_power_loss_that_follows() {
+fn what_a_log_serves_after_a_kill_at_any_step_survives_the_power_loss_that_follows() {
     support::run(async {
-        let disk = Simulated::default();
-        let (log, mut committer, _) = script::open(&disk, &[]).unwrap();
-        disk.fail_at(disk.steps() + 2, Fault::Broken);
-        let answers = script::commit(&log, &mut committer, &[append(LOG, 1, 0, 1)]).await;
-        assert!(answers[0].is_err());
-        let killed = disk.copy();
-        let (log, _, report) = script::open(&killed, &[]).unwrap();
-        assert_eq!(log.head().position, Position(1));
-        let seen = Checkpoint {
-            position: report.head.position,
-            hash: report.head.hash,
-        };
-        let after = killed.after_power_loss(Unsynced::Lost);
-        assert!(script::open(&after, &[seen]).is_ok());
+        let whole = Simulated::default();
+        script::run(&whole).await;
+        for fault in [Fault::PowerLoss, Fault::Broken] {
+            for step in 1..=whole.steps() {
+                let disk = Simulated::failing(step, fault);
+                script::run(&disk).await;
+                for appends in 0..2 {
+                    for unsynced in [Unsynced::Lost, Unsynced::Torn(1), Unsynced::Torn(2)] {
+                        let what = format!("{fault:?} at {step}, {appends} appended, {unsynced:?}");
+                        let killed = disk.copy();
+                        let (seen, served) = serve(&killed, appends, &what).await;
+                        let after = killed.after_power_loss(unsynced);
+                        let (log, _, _) = script::open(&after, &[seen])
+                            .unwrap_or_else(|error| panic!("{what}: not opened: {error}"));
+                        let log: Arc<dyn EventLog> = Arc::new(log);
+                        assert_eq!(all(&log).await, served, "{what}");
+                    }
+                }
+            }
+        }
     });
+}
+
+/// Opens the log and appends so many events; what it holds then, as anybody may have followed it.
+async fn serve(disk: &Simulated, appends: u128, what: &str) -> (Checkpoint, Vec<Recorded>) {
+    let (log, mut committer, _) = script::open(disk, &[])
+        .unwrap_or_else(|error| panic!("{what}: not opened after the kill: {error}"));
+    let log = Arc::new(log);
+    for n in 0..appends {
+        let next = append(LOG, 7_000 + n, 0, 1);
+        let answers = script::commit(&log, &mut committer, &[next]).await;
+        assert!(answers[0].is_ok(), "{what}: {answers:?}");
+    }
+    let head = log.head();
+    let seen = Checkpoint {
+        position: head.position,
+        hash: head.hash,
+    };
+    (seen, all(&(log as Arc<dyn EventLog>)).await)
 }

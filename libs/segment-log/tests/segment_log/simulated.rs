@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -25,6 +25,8 @@ struct State {
     /// Creations, writes and syncs so far.
     steps: u64,
     fault: Option<(u64, Fault)>,
+    reads: u64,
+    failing_read: Option<u64>,
     /// How many more bytes files may grow by; `None`: as many as they like.
     room: Option<usize>,
 }
@@ -33,7 +35,7 @@ struct State {
 struct Content {
     now: Vec<u8>,
     on_disk: Vec<u8>,
-    /// Written since the last sync, in order.
+    /// Written since the last sync, in order, and not forgotten by a sync that failed.
     unsynced: Vec<(usize, Vec<u8>)>,
     /// Whether the directory was synced since the file was made.
     named: bool,
@@ -44,10 +46,14 @@ struct Content {
 pub(crate) enum Fault {
     /// This step and all after it fail: the power is gone.
     PowerLoss,
-    /// This step fails; a write leaves its first half.
+    /// This step fails; a write leaves its first half, a sync takes for written what is not.
     Broken,
     /// This step finds the disk full.
     Full,
+    /// This step finds that no more of the disk may be had.
+    OverQuota,
+    /// This step panics.
+    Bug,
 }
 
 /// What becomes of what was not synced.
@@ -76,6 +82,12 @@ impl Simulated {
 
     pub(crate) fn fail_at(&self, step: u64, fault: Fault) {
         self.lock().fault = Some((step, fault));
+    }
+
+    /// The nth read from now on fails, once.
+    pub(crate) fn fail_read(&self, nth: u64) {
+        let mut state = self.lock();
+        state.failing_read = Some(state.reads + nth);
     }
 
     /// The disk as the next start finds it, with everything that was written.
@@ -121,6 +133,7 @@ impl Simulated {
         self.lock().files.insert(path.to_owned(), content);
     }
 
+    /// The disk as it is after a kill: what was written is there, but not all of it on disk.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::default();
         copy.lock().files = self.lock().files.clone();
@@ -128,7 +141,7 @@ impl Simulated {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -153,6 +166,10 @@ impl State {
             }
             Some((at, Fault::Broken)) if self.steps == at => Err(io::Error::other("simulated EIO")),
             Some((at, Fault::Full)) if self.steps == at => Err(ErrorKind::StorageFull.into()),
+            Some((at, Fault::OverQuota)) if self.steps == at => {
+                Err(ErrorKind::QuotaExceeded.into())
+            }
+            Some((at, Fault::Bug)) if self.steps == at => panic!("a simulated bug"),
             _ => Ok(()),
         }
     }
@@ -253,6 +270,10 @@ impl StoredFile for Handle {
 
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.lock();
+        state.reads += 1;
+        if state.failing_read == Some(state.reads) {
+            return Err(io::Error::other("simulated EIO"));
+        }
         let bytes = &state.file(&self.path)?.now;
         let start = usize::try_from(offset).unwrap().min(bytes.len());
         let length = into.len().min(bytes.len() - start);
@@ -280,10 +301,19 @@ impl StoredFile for Handle {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.lock();
-        state.step()?;
+        let synced = state.step();
+        let forgets = matches!(state.fault, Some((_, Fault::Broken)));
         let file = state.file(&self.path)?;
-        file.on_disk = file.now.clone();
-        file.unsynced.clear();
-        Ok(())
+        match synced {
+            Ok(()) => {
+                for (at, bytes) in std::mem::take(&mut file.unsynced) {
+                    write(&mut file.on_disk, at, &bytes);
+                }
+            }
+            // As Linux does: the error is told once, and the pages count as clean.
+            Err(_) if forgets => file.unsynced.clear(),
+            Err(_) => {}
+        }
+        synced
     }
 }
