@@ -5,11 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::reference::ReferenceData;
-use eventsourcing::VirtualClock;
+use domain::values::Role;
+use eventsourcing::{Clock, EventFeed, EventLog, LogId, Region, VirtualClock};
 use jiff::Timestamp;
+use liandong::services::HOSTINGS;
 use liandong::story::{Pace, Stage};
 use liandong::three_regions;
-use node::System;
+use node::client::{Caller, new_meta};
+use node::{Settings, System};
+use proto::types::v1::{CommandMeta, Party};
+use segment_log::LocalFeed;
+use tonic::transport::Channel;
 
 /// How long a system may take to come to rest.
 pub const AT_REST_WITHIN: Duration = Duration::from_secs(30);
@@ -27,14 +33,90 @@ impl World {
     /// # Panics
     /// If they do not start.
     pub async fn start(root: &Path, now: Timestamp) -> Self {
+        Self::start_as(root, now, |_| {}, |_, feed| Arc::new(feed)).await
+    }
+
+    /// As [`Self::start`], with other settings, and each region following by the feed it is given.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub async fn start_as(
+        root: &Path,
+        now: Timestamp,
+        change: impl FnOnce(&mut Settings),
+        feed_of: impl Fn(Region, LocalFeed) -> Arc<dyn EventFeed>,
+    ) -> Self {
         let clock = Arc::new(VirtualClock::new(now));
-        let started = three_regions::start(root.to_owned(), clock.clone()).await;
-        let (system, cast) = started.expect("the regions start");
+        let settings = three_regions::settings(root.to_owned(), clock.clone());
+        let mut settings = settings.expect("the regions have codes");
+        change(&mut settings);
+        let system = System::start_on(settings, HOSTINGS, feed_of).await;
+        let system = system.expect("the regions start");
+        let cast = three_regions::introduce(&system, clock.clone()).await;
+        let cast = cast.expect("everybody gets known");
         Self {
             system: Arc::new(system),
             clock,
             cast,
         }
+    }
+
+    /// A region's node.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn channel(&self, region: &str) -> Channel {
+        let url = self.system.url(region.parse().expect("a region's code"));
+        let node = Channel::from_shared(url).expect("a URL");
+        node.connect().await.expect("the region answers")
+    }
+
+    /// Somebody of the reference data, in one of their roles.
+    ///
+    /// # Panics
+    /// If the reference data do not have them.
+    pub fn caller(&self, code: &str, role: Role) -> Caller {
+        self.cast.caller(code, role).expect("somebody of the cast")
+    }
+
+    /// A desk of the reference data.
+    ///
+    /// # Panics
+    /// If they do not have it.
+    pub fn desk(&self, code: &str) -> Party {
+        let desk = self.cast.desk(code).expect("a desk of the cast");
+        Party {
+            organization_id: desk.organization.to_string(),
+            desk_id: desk.desk.to_string(),
+        }
+    }
+
+    /// A new command's meta.
+    pub fn meta(&self) -> Option<CommandMeta> {
+        Some(new_meta(self.clock.as_ref()))
+    }
+
+    /// A log by its name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn log(&self, name: &str) -> Arc<dyn EventLog> {
+        let id: LogId = name.parse().expect("a log's name");
+        self.system.log(&id).expect("a log of the regions")
+    }
+
+    /// Waits until everything has been taken in everywhere.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn settle(&self) {
+        let settled = self.system.settle(AT_REST_WITHIN).await;
+        settled.expect("the regions come to rest");
+    }
+
+    /// The time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// A stage whose time jumps from moment to moment.
@@ -55,6 +137,15 @@ impl World {
         let system = Arc::into_inner(self.system).expect("no stage is left");
         system.stop().await.expect("every task ended well");
     }
+}
+
+/// The seed of a random test: `LIANDONG_TEST_SEED`, or a new one; printed, so that it can be set.
+pub fn seed() -> u64 {
+    let set = std::env::var("LIANDONG_TEST_SEED").ok();
+    let set = set.and_then(|seed| seed.parse().ok());
+    let seed = set.unwrap_or_else(rand::random);
+    println!("seed {seed}: set LIANDONG_TEST_SEED to run the same again");
+    seed
 }
 
 /// Deletes every projection store below `root`, and says how many there were.

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use directory_view::DirectoryView;
-use eventsourcing::{EventLog, HybridClock, LogId, ProjectionStore, Region, StoreError};
+use eventsourcing::{EventFeed, EventLog, HybridClock, LogId, ProjectionStore, Region, StoreError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projection_store::{SledStore, StoreSettings};
 use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
@@ -133,12 +133,13 @@ impl RegionNode {
         services: &[Hosting],
         server: Server,
         metrics: Option<PrometheusHandle>,
+        feed: &Arc<dyn EventFeed>,
         tasks: &Tasks,
     ) -> Result<Vec<Arc<Running>>, NodeError> {
         let mut hosted: Vec<(Arc<Running>, AddRoutes)> = Vec::new();
         let mut identify = None;
         for service in services {
-            let parts = self.parts(service.name, tasks)?;
+            let parts = self.parts(service.name, feed.clone(), tasks)?;
             let ports = parts.ports.clone();
             identify.get_or_insert_with(|| parts.directory.clone());
             let (running, routes) = (service.assemble)(parts).start(&ports, tasks);
@@ -151,14 +152,19 @@ impl RegionNode {
         Ok(running)
     }
 
-    fn parts(&self, service: &'static str, tasks: &Tasks) -> Result<Parts, NodeError> {
+    fn parts(
+        &self,
+        service: &'static str,
+        feed: Arc<dyn EventFeed>,
+        tasks: &Tasks,
+    ) -> Result<Parts, NodeError> {
         let rows = self.rows[service].clone();
         let directory = DirectoryView::load(rows.as_ref(), self.regions.clone())?;
         let progress = Progress::default();
         let ports = Ports {
             region: self.region,
             regions: self.regions.clone(),
-            feed: Arc::new(self.feed.clone()),
+            feed,
             rows,
             clock: self.clock.clone(),
             gate: Gate::new(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventsourcing::{
-    Clock, EventLog, HybridClock, LogId, Position, Region, VirtualClock, first_due,
+    Clock, EventFeed, EventLog, HybridClock, LogId, Position, Region, VirtualClock, first_due,
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -62,6 +62,18 @@ impl System {
     /// # Errors
     /// [`NodeError`]; what had been started is stopped again.
     pub async fn start(settings: Settings, services: &[Hosting]) -> Result<Self, NodeError> {
+        Self::start_on(settings, services, |_, feed| Arc::new(feed)).await
+    }
+
+    /// As [`Self::start`], each region following the logs by the feed that it is given.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_on(
+        settings: Settings,
+        services: &[Hosting],
+        feed_of: impl Fn(Region, LocalFeed) -> Arc<dyn EventFeed>,
+    ) -> Result<Self, NodeError> {
         let layout = Layout::new(&settings.root);
         let feed = LocalFeed::default();
         let nodes = open_all(&layout, &settings, services, &feed)?;
@@ -77,9 +89,9 @@ impl System {
             let server = Server::bind(address).await?;
             system.addresses.insert(node.region(), server.address());
             let metrics = settings.metrics.clone();
-            system
-                .running
-                .extend(node.start(services, server, metrics, &system.tasks)?);
+            let feed = feed_of(node.region(), feed.clone());
+            let running = node.start(services, server, metrics, &feed, &system.tasks)?;
+            system.running.extend(running);
         }
         Ok(system)
     }

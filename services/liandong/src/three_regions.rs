@@ -19,6 +19,29 @@ const REGIONS: [&str; 3] = ["310000", "100000", "370200"];
 const SEGMENT_BYTES: u64 = 1 << 20;
 const SETTLE_WITHIN: Duration = Duration::from_secs(20);
 
+/// How the three regions below `root` are kept, each on a free port.
+///
+/// # Errors
+/// If a region's code is no code.
+pub fn settings(root: PathBuf, clock: Arc<dyn Clock>) -> anyhow::Result<Settings> {
+    let regions: Vec<Region> = REGIONS
+        .iter()
+        .map(|region| region.parse())
+        .collect::<Result<_, _>>()?;
+    Ok(Settings {
+        root,
+        followed: regions.clone(),
+        addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); regions.len()],
+        regions,
+        clock,
+        log_options: Options {
+            segment_bytes: SEGMENT_BYTES,
+            ..Options::default()
+        },
+        metrics: None,
+    })
+}
+
 /// Starts the three regions below `root`, each on a free port, and waits until they know who exists.
 ///
 /// # Errors
@@ -27,25 +50,21 @@ pub async fn start(
     root: PathBuf,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<(System, Arc<ReferenceData>)> {
-    let regions: Vec<Region> = REGIONS
-        .iter()
-        .map(|region| region.parse())
-        .collect::<Result<_, _>>()?;
-    let settings = Settings {
-        root,
-        followed: regions.clone(),
-        addresses: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); regions.len()],
-        regions,
-        clock: clock.clone(),
-        log_options: Options {
-            segment_bytes: SEGMENT_BYTES,
-            ..Options::default()
-        },
-        metrics: None,
-    };
-    let system = System::start(settings, HOSTINGS).await?;
+    let system = System::start(settings(root, clock.clone())?, HOSTINGS).await?;
+    let cast = introduce(&system, clock).await?;
+    Ok((system, cast))
+}
+
+/// Brings the reference data into a system, and waits until it knows who exists.
+///
+/// # Errors
+/// What could not be loaded.
+pub async fn introduce(
+    system: &System,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Arc<ReferenceData>> {
     let cast: ReferenceData = reference::CHINA.parse()?;
     cast.load_all(system.logs(), &clock).await?;
     system.settle(SETTLE_WITHIN).await?;
-    Ok((system, Arc::new(cast)))
+    Ok(Arc::new(cast))
 }
