@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use self::callbacks::{Attempt, CallbackOutcome, CallbackPlan, Exhaustion};
 use self::consent::{ConsentEntry, ConsentGiver, ConsentPurpose, LegalBasis};
 pub use self::contact::AgeBand;
-use self::contact::{Channel, Contact, SafetyMark, Subject};
+use self::contact::{CallerRole, Channel, Contact, SafetyMark, Subject};
 use self::record::Record;
 pub use self::rejection::IntakeRejection;
 use self::transitions::{CommandKind, Part, Phase, TRANSITIONS};
@@ -59,6 +59,8 @@ pub enum IntakeCommand {
     Reassess {
         assessment: Box<Assessment>,
         rules: Arc<RuleSet>,
+        /// Who relays a referral from here; none above Central.
+        relay: Option<Party>,
     },
     TellEmergencyService {
         service: EmergencyService,
@@ -93,6 +95,7 @@ pub enum IntakeCommand {
         relay: Option<Party>,
     },
     MarkFirstActionMissed,
+    MarkCallbackMissed,
     OpenCase,
     /// A supervisor need not wait until the call-backs are exhausted.
     ProposeReferral {
@@ -120,8 +123,8 @@ impl IntakeCommand {
         match self {
             Self::RecordContact { .. } => CommandKind::RecordContact,
             Self::DescribeSubject { .. } => CommandKind::DescribeSubject,
-            Self::Triage { .. } => CommandKind::Triage,
-            Self::Reassess { .. } => CommandKind::Reassess,
+            Self::Triage { .. } => CommandKind::TriageIntake,
+            Self::Reassess { .. } => CommandKind::ReassessIntake,
             Self::TellEmergencyService { .. } => CommandKind::TellEmergencyService,
             Self::MarkSafety { .. } => CommandKind::MarkSafety,
             Self::LiftSafetyMark { .. } => CommandKind::LiftSafetyMark,
@@ -129,12 +132,13 @@ impl IntakeCommand {
             Self::ExpireConsent { .. } => CommandKind::ExpireConsent,
             Self::RecordLegalBasis { .. } => CommandKind::RecordLegalBasis,
             Self::PlanCallback { .. } => CommandKind::PlanCallback,
-            Self::RecordAttempt { .. } => CommandKind::RecordAttempt,
+            Self::RecordAttempt { .. } => CommandKind::RecordCallbackAttempt,
             Self::MarkFirstActionMissed => CommandKind::MarkFirstActionMissed,
+            Self::MarkCallbackMissed => CommandKind::MarkCallbackMissed,
             Self::OpenCase => CommandKind::OpenCase,
             Self::ProposeReferral { .. } => CommandKind::ProposeReferral,
             Self::EndWithoutCase { .. } => CommandKind::EndWithoutCase,
-            Self::KeepHere { .. } => CommandKind::KeepHere,
+            Self::KeepHere { .. } => CommandKind::KeepCaseHere,
             Self::HandOver { .. } => CommandKind::HandOver,
         }
     }
@@ -164,6 +168,9 @@ pub enum IntakeEvent {
         assessment: Box<Assessment>,
         /// Still owed, or owed anew because the risk is worse.
         first_action_due_at: Option<Timestamp>,
+        /// When it was found to be worse: only what is done from then on is done about that.
+        #[serde(default)]
+        worse_since: Option<Timestamp>,
         rules_version: String,
     },
     FirstActionMissed {
@@ -171,6 +178,9 @@ pub enum IntakeEvent {
     },
     EmergencyServiceTold {
         service: EmergencyService,
+        /// None in records from before it was kept: whenever it was.
+        #[serde(default)]
+        at: Option<Timestamp>,
         note: Option<Sealed<Text>>,
     },
     SafetyMarked {
@@ -187,6 +197,11 @@ pub enum IntakeEvent {
     ConsentExpired {
         entry: Box<ConsentEntry>,
     },
+    /// It no longer counts, whatever its giver says: the guardian must not know, or the young person
+    /// is under 14.
+    ConsentVoided {
+        entry: Box<ConsentEntry>,
+    },
     LegalBasisRecorded {
         basis: LegalBasis,
     },
@@ -201,6 +216,10 @@ pub enum IntakeEvent {
         number: u32,
         attempt: Attempt,
         note: Option<Sealed<Text>>,
+    },
+    /// Its window has passed without an attempt.
+    CallbackMissed {
+        until: Timestamp,
     },
     /// The rule has fired: with these inputs, under these rules.
     CallbacksExhausted {
@@ -321,6 +340,12 @@ impl Aggregate for Intake {
                 _ => Err(IntakeRejection::NotFound),
             },
             (Self::Recorded(record), _) => {
+                // Whoever may never do this is told only that, whosever intake it is.
+                if let Err(never @ NotAllowed::Forbidden { .. }) =
+                    TRANSITIONS.allow(record.stage.phase(), kind, part)
+                {
+                    return Err(never.into());
+                }
                 check_organization(&on.actor, record.desk)?;
                 TRANSITIONS.allow(record.stage.phase(), kind, part)?;
                 if on.occurred_at < record.received_at {
@@ -362,8 +387,17 @@ fn record_contact(desk: Party, contact: &Contact, on: &Occasion) -> Decision {
     if contact.channel.is_call() && contact.line.is_none() {
         return Err(IntakeRejection::LineMissing);
     }
-    if contact.channel == Channel::ForwardedCall && contact.original_number.is_none() {
-        return Err(IntakeRejection::OriginalNumberMissing);
+    if contact.line.is_some() && !contact.channel.is_call() {
+        return Err(IntakeRejection::LineWithoutCall);
+    }
+    let forwarded = contact.channel == Channel::ForwardedCall;
+    match &contact.original_number {
+        None if forwarded => return Err(IntakeRejection::OriginalNumberMissing),
+        Some(_) if !forwarded => return Err(IntakeRejection::NotForwarded),
+        _ => {}
+    }
+    if contact.caller_role == CallerRole::Oneself && contact.caller_identity.is_some() {
+        return Err(IntakeRejection::CallerIsSubject);
     }
     Ok(vec![IntakeEvent::ContactRecorded {
         desk,

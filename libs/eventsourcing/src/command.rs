@@ -238,7 +238,7 @@ impl CommandHandler {
         let occurred_at = request.occurred_at.unwrap_or(now);
         if occurred_at > now + CALLER_DRIFT {
             return Err(refused(
-                "occurred_at",
+                "meta.occurred_at",
                 "OCCURRED_IN_FUTURE",
                 "it cannot have occurred in the future",
                 "发生时间不能晚于现在",
@@ -270,7 +270,7 @@ impl CommandHandler {
                 reason: "REQUEST_ID_REUSED",
                 en: "this request id was used for another request".to_owned(),
                 zh: "此请求编号已用于另一请求".to_owned(),
-                field: Some("request_id"),
+                field: Some("meta.request_id"),
                 allowed: Vec::new(),
             }));
         }
@@ -444,7 +444,7 @@ fn check_request_id(request: &RequestContext, now: Timestamp) -> Result<(), Comm
         (5, Actor::System { .. }) => Ok(()),
         (7, _) => check_request_age(request.id, now),
         _ => Err(refused(
-            "request_id",
+            "meta.request_id",
             "REQUEST_ID_INVALID",
             "the request id must be a UUID of version 7",
             "请求编号必须是第 7 版 UUID",
@@ -461,7 +461,7 @@ fn check_request_age(id: Uuid, now: Timestamp) -> Result<(), CommandError> {
     let age = now.duration_since(made_at);
     if age > REQUEST_AGE || age < -CALLER_DRIFT {
         return Err(refused(
-            "request_id",
+            "meta.request_id",
             "REQUEST_ID_TOO_OLD",
             "the request id must have been made within the last 7 days, by a clock that is right",
             "请求编号须在最近 7 天内、由准确的时钟生成",

@@ -1,4 +1,5 @@
-//! What falls due at a desk: the first thing a person does about a contact, and the end of a consent.
+//! What falls due at a desk: the first thing a person does about a contact, the end of a window to call
+//! back, and the end of a consent.
 
 use domain::intake::consent::{ConsentGiver, ConsentPurpose};
 use domain::intake::{Intake, IntakeCommand};
@@ -6,6 +7,7 @@ use domain::values::Term;
 use eventsourcing::{Aggregate, Due, DueRule, PolicyError, Step};
 
 pub(crate) const FIRST_ACTION: &str = "first-action";
+pub(crate) const CALLBACK: &str = "callback";
 const CONSENT: &str = "consent";
 
 /// The duty to end the consent of this giver for this purpose.
@@ -28,8 +30,10 @@ impl DueRule for IntakeDuties {
 }
 
 fn command(duty: &str) -> Option<IntakeCommand> {
-    if duty == FIRST_ACTION {
-        return Some(IntakeCommand::MarkFirstActionMissed);
+    match duty {
+        FIRST_ACTION => return Some(IntakeCommand::MarkFirstActionMissed),
+        CALLBACK => return Some(IntakeCommand::MarkCallbackMissed),
+        _ => {}
     }
     let (by, purpose) = duty
         .strip_prefix(CONSENT)?

@@ -11,9 +11,14 @@ use directory_view::DirectoryView;
 use domain::acting::Acting;
 use domain::ids::{DeskId, IntakeId, OrganizationId};
 use domain::intake::consent::LegalBasis;
-use domain::intake::{Intake, IntakeCommand};
+use domain::intake::contact::CallerRole;
+use domain::intake::{Intake, IntakeCommand, IntakeRejection};
 use domain::values::Role;
-use eventsourcing::{Actor, CommandHandler, ProjectionStore, Region, RequestContext, ScopedId};
+use eventsourcing::{
+    Actor, Aggregate, Answer, CommandError, CommandHandler, ProjectionStore, Region, Rejected,
+    RejectionKind, RequestContext, ScopedId, StreamId, Version, fold,
+};
+use proto::CommandRequest;
 use proto::intake::v1 as pb;
 use proto::intake::v1::intake_service_server::IntakeService;
 use proto::types::v1 as types;
@@ -23,7 +28,8 @@ use tonic::{Code, Request, Response, Status};
 use vault::Sealer;
 
 use crate::projection;
-use sealing::Sealing;
+use requests::OF_REQUEST;
+use sealing::{Place, Texts};
 
 pub(crate) struct IntakeApi {
     pub(crate) region: Region,
@@ -42,221 +48,200 @@ impl IntakeService for IntakeApi {
         &self,
         request: Request<pb::RecordContactRequest>,
     ) -> Answered<pb::RecordContactResponse> {
-        let (mut call, request) = self.gate.command(request)?;
-        let intake = IntakeId(ScopedId::derived(self.region, call.id, "intake"));
-        call.case = Some(intake.case().0);
-        let desk = self.open_desk(&request.desk_id)?;
-        let contact = requests::contact(&self.seal(intake, "ContactRecorded"), request).await?;
-        let contact = Box::new(contact);
-        let command = IntakeCommand::RecordContact { desk, contact };
-        self.decide(intake, &call, command).await
+        let give = |mut call: RequestContext, asked: pb::RecordContactRequest| async move {
+            let intake = IntakeId(ScopedId::derived(self.region, call.id, "intake"));
+            call.case = Some(intake.case().0);
+            let desk = self.open_desk(&asked.desk_id)?;
+            let event = "ContactRecorded";
+            let read = |said: &Texts| {
+                let contact = Box::new(requests::contact(said, &asked)?);
+                Ok(IntakeCommand::RecordContact { desk, contact })
+            };
+            self.give(&call, Place { intake, event }, read).await
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn describe_subject(
         &self,
         request: Request<pb::DescribeSubjectRequest>,
     ) -> Answered<pb::DescribeSubjectResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let subject = requests::subject(
-            &self.seal(intake, "SubjectDescribed"),
-            "subject",
-            request.subject,
-        )
-        .await?;
-        let command = IntakeCommand::DescribeSubject { subject };
-        self.decide(intake, &call, command).await
+        self.command(request, "SubjectDescribed", |asked, said, _| {
+            let subject = requests::subject(said, OF_REQUEST, asked.subject.as_ref())?;
+            Ok(IntakeCommand::DescribeSubject { subject })
+        })
+        .await
     }
 
     async fn triage_intake(
         &self,
         request: Request<pb::TriageIntakeRequest>,
     ) -> Answered<pb::TriageIntakeResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let assessment =
-            requests::assessment(&self.seal(intake, "Triaged"), request.assessment).await?;
-        let command = IntakeCommand::Triage {
-            assessment: Box::new(assessment),
-            rules: self.rules()?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "Triaged", |asked, said, _| {
+            let assessment = requests::assessment(said, asked.assessment.as_ref())?;
+            Ok(IntakeCommand::Triage {
+                assessment: Box::new(assessment),
+                rules: self.rules()?,
+            })
+        })
+        .await
     }
 
     async fn reassess_intake(
         &self,
         request: Request<pb::ReassessIntakeRequest>,
     ) -> Answered<pb::ReassessIntakeResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let assessment =
-            requests::assessment(&self.seal(intake, "Reassessed"), request.assessment).await?;
-        let command = IntakeCommand::Reassess {
-            assessment: Box::new(assessment),
-            rules: self.rules()?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "Reassessed", |asked, said, call| {
+            let assessment = requests::assessment(said, asked.assessment.as_ref())?;
+            Ok(IntakeCommand::Reassess {
+                assessment: Box::new(assessment),
+                rules: self.rules()?,
+                relay: self.relay(call),
+            })
+        })
+        .await
     }
 
     async fn tell_emergency_service(
         &self,
         request: Request<pb::TellEmergencyServiceRequest>,
     ) -> Answered<pb::TellEmergencyServiceResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::TellEmergencyService {
-            service: term::<pb::EmergencyService, _>("service", request.service)?,
-            note: self
-                .seal(intake, "EmergencyServiceTold")
-                .note(&request.note)
-                .await?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "EmergencyServiceTold", |asked, said, _| {
+            Ok(IntakeCommand::TellEmergencyService {
+                service: term::<pb::EmergencyService, _>("service", asked.service)?,
+                note: said.note(&asked.note)?,
+            })
+        })
+        .await
     }
 
     async fn mark_safety(
         &self,
         request: Request<pb::MarkSafetyRequest>,
     ) -> Answered<pb::MarkSafetyResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::MarkSafety {
-            mark: term::<pb::SafetyMark, _>("mark", request.mark)?,
-            note: self
-                .seal(intake, "SafetyMarked")
-                .note(&request.note)
-                .await?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "SafetyMarked", |asked, said, _| {
+            Ok(IntakeCommand::MarkSafety {
+                mark: term::<pb::SafetyMark, _>("mark", asked.mark)?,
+                note: said.note(&asked.note)?,
+            })
+        })
+        .await
     }
 
     async fn lift_safety_mark(
         &self,
         request: Request<pb::LiftSafetyMarkRequest>,
     ) -> Answered<pb::LiftSafetyMarkResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::LiftSafetyMark {
-            mark: term::<pb::SafetyMark, _>("mark", request.mark)?,
-            reason: self
-                .seal(intake, "SafetyMarkLifted")
-                .reason(&request.reason)
-                .await?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "SafetyMarkLifted", |asked, said, _| {
+            Ok(IntakeCommand::LiftSafetyMark {
+                mark: term::<pb::SafetyMark, _>("mark", asked.mark)?,
+                reason: said.reason(&asked.reason)?,
+            })
+        })
+        .await
     }
 
     async fn record_consent(
         &self,
         request: Request<pb::RecordConsentRequest>,
     ) -> Answered<pb::RecordConsentResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let entry = requests::consent(&self.seal(intake, "ConsentRecorded"), request).await?;
-        self.check_known(&entry.receivers)?;
-        let entry = Box::new(entry);
-        let command = IntakeCommand::RecordConsent { entry };
-        self.decide(intake, &call, command).await
+        self.command(request, "ConsentRecorded", |asked, said, _| {
+            let entry = Box::new(requests::consent(said, asked)?);
+            self.check_known(&entry.receivers)?;
+            Ok(IntakeCommand::RecordConsent { entry })
+        })
+        .await
     }
 
     async fn record_legal_basis(
         &self,
         request: Request<pb::RecordLegalBasisRequest>,
     ) -> Answered<pb::RecordLegalBasisResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let basis = LegalBasis {
-            basis: term::<types::DisclosureBasis, _>("basis", request.basis)?,
-            reason: self
-                .seal(intake, "LegalBasisRecorded")
-                .reason(&request.reason)
-                .await?,
-        };
-        let command = IntakeCommand::RecordLegalBasis { basis };
-        self.decide(intake, &call, command).await
+        self.command(request, "LegalBasisRecorded", |asked, said, _| {
+            let basis = LegalBasis {
+                basis: term::<types::DisclosureBasis, _>("basis", asked.basis)?,
+                reason: said.reason(&asked.reason)?,
+            };
+            Ok(IntakeCommand::RecordLegalBasis { basis })
+        })
+        .await
     }
 
     async fn plan_callback(
         &self,
         request: Request<pb::PlanCallbackRequest>,
     ) -> Answered<pb::PlanCallbackResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let plan = requests::plan(&self.seal(intake, "CallbackPlanned"), &request).await?;
-        let plan = Box::new(plan);
-        let command = IntakeCommand::PlanCallback { plan };
-        self.decide(intake, &call, command).await
+        let give = |call: RequestContext, asked: pb::PlanCallbackRequest| async move {
+            let intake = self.own(&asked.intake_id)?;
+            let event = "CallbackPlanned";
+            let caller = self.caller_of(intake).await?;
+            let read = |said: &Texts| {
+                let plan = Box::new(requests::plan(said, caller, &asked)?);
+                Ok(IntakeCommand::PlanCallback { plan })
+            };
+            self.give(&call, Place { intake, event }, read).await
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn record_callback_attempt(
         &self,
         request: Request<pb::RecordCallbackAttemptRequest>,
     ) -> Answered<pb::RecordCallbackAttemptResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::RecordAttempt {
-            outcome: term::<pb::CallbackOutcome, _>("outcome", request.outcome)?,
-            note: self
-                .seal(intake, "CallbackAttempted")
-                .note(&request.note)
-                .await?,
-            rules: self.rules()?,
-            relay: self.relay(&call),
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "CallbackAttempted", |asked, said, call| {
+            Ok(IntakeCommand::RecordAttempt {
+                outcome: term::<pb::CallbackOutcome, _>("outcome", asked.outcome)?,
+                note: said.note(&asked.note)?,
+                rules: self.rules()?,
+                relay: self.relay(call),
+            })
+        })
+        .await
     }
 
     async fn open_case(
         &self,
         request: Request<pb::OpenCaseRequest>,
     ) -> Answered<pb::OpenCaseResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::OpenCase;
-        self.decide(intake, &call, command).await
+        self.command(request, "CaseOpened", |_, _, _| Ok(IntakeCommand::OpenCase))
+            .await
     }
 
     async fn propose_referral(
         &self,
         request: Request<pb::ProposeReferralRequest>,
     ) -> Answered<pb::ProposeReferralResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::ProposeReferral {
-            relay: self.relay(&call),
-            reason: self
-                .seal(intake, "ReferralProposed")
-                .reason(&request.reason)
-                .await?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "ReferralProposed", |asked, said, call| {
+            Ok(IntakeCommand::ProposeReferral {
+                relay: self.relay(call),
+                reason: said.reason(&asked.reason)?,
+            })
+        })
+        .await
     }
 
     async fn end_without_case(
         &self,
         request: Request<pb::EndWithoutCaseRequest>,
     ) -> Answered<pb::EndWithoutCaseResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let command = IntakeCommand::EndWithoutCase {
-            outcome: term::<pb::WithoutCase, _>("outcome", request.outcome)?,
-            note: self
-                .seal(intake, "EndedWithoutCase")
-                .note(&request.note)
-                .await?,
-        };
-        self.decide(intake, &call, command).await
+        self.command(request, "EndedWithoutCase", |asked, said, _| {
+            Ok(IntakeCommand::EndWithoutCase {
+                outcome: term::<pb::WithoutCase, _>("outcome", asked.outcome)?,
+                note: said.note(&asked.note)?,
+            })
+        })
+        .await
     }
 
     async fn keep_case_here(
         &self,
         request: Request<pb::KeepCaseHereRequest>,
     ) -> Answered<pb::KeepCaseHereResponse> {
-        let (call, request) = self.gate.command(request)?;
-        let intake = self.own(&request.intake_id)?;
-        let note = self.seal(intake, "KeptHere").note(&request.note).await?;
-        let command = IntakeCommand::KeepHere { note };
-        self.decide(intake, &call, command).await
+        self.command(request, "KeptHere", |asked, said, _| {
+            let note = said.note(&asked.note)?;
+            Ok(IntakeCommand::KeepHere { note })
+        })
+        .await
     }
 
     async fn get_intake(
@@ -269,7 +254,9 @@ impl IntakeService for IntakeApi {
         self.gate.wait_for(&request.consistency_token).await?;
         let found = projection::intake(self.rows.as_ref(), id)
             .map_err(|error| self.gate.store_failed(&error))?;
-        let found = found.ok_or_else(not_found)?;
+        let Some(found) = found else {
+            return Err(self.nothing_for(reader));
+        };
         check_may_read(reader, found.record.desk.organization)?;
         let intake = Some(answers::intake(&found));
         Ok(Response::new(pb::GetIntakeResponse { intake }))
@@ -308,21 +295,103 @@ impl IntakeService for IntakeApi {
 }
 
 impl IntakeApi {
-    async fn decide<R: From<CommandResult>>(
+    /// Gives the command that `read` makes of a request about an intake, whose texts become part of
+    /// `event`.
+    async fn command<R: AboutIntake, T: From<CommandResult>>(
         &self,
-        intake: IntakeId,
-        call: &RequestContext,
-        command: IntakeCommand,
-    ) -> Answered<R> {
-        let answer = self.commands.handle::<Intake>(intake.0, command, call);
-        self.gate.answer(answer.await)
+        request: Request<R>,
+        event: &'static str,
+        read: impl Fn(&R, &Texts, &RequestContext) -> Result<IntakeCommand, Status> + Send + Sync,
+    ) -> Answered<T> {
+        let give = |call: RequestContext, asked: R| async move {
+            let intake = self.own(asked.intake_id())?;
+            let read = |said: &Texts| read(&asked, said, &call);
+            self.give(&call, Place { intake, event }, read).await
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
-    fn seal(&self, intake: IntakeId, event: &'static str) -> Sealing<'_> {
-        Sealing {
-            sealer: &self.sealer,
-            intake,
-            event,
+    /// Gives a command once it is known to be allowed: its texts are sealed only then.
+    async fn give(
+        &self,
+        call: &RequestContext,
+        place: Place,
+        read: impl Fn(&Texts) -> Result<IntakeCommand, Status> + Send + Sync,
+    ) -> Result<Answer, Status> {
+        let texts = Texts::of(place);
+        let trial = self.trial(place.intake, read(&texts)?, call).await?;
+        if call.validate_only {
+            return Ok(trial);
+        }
+        let command = read(&texts.seal(&self.sealer).await?)?;
+        let answer = self
+            .commands
+            .handle::<Intake>(place.intake.0, command, call);
+        answer.await.map_err(|error| self.gate.failed(&error))
+    }
+
+    /// What the rules say now. Who may not act learns neither whether the intake exists nor whether
+    /// it has changed.
+    async fn trial(
+        &self,
+        intake: IntakeId,
+        command: IntakeCommand,
+        call: &RequestContext,
+    ) -> Result<Answer, Status> {
+        let mut trial = RequestContext {
+            validate_only: true,
+            ..call.clone()
+        };
+        let commands = &self.commands;
+        let decided = commands.handle::<Intake>(intake.0, command.clone(), &trial);
+        let mut decided = decided.await;
+        if let Err(CommandError::Conflict { .. }) = decided {
+            trial.etag = None;
+            let whatever_was_seen = commands.handle::<Intake>(intake.0, command, &trial).await;
+            if let Err(CommandError::Rejected(no)) = whatever_was_seen
+                && matches!(no.kind, RejectionKind::Forbidden | RejectionKind::NotFound)
+            {
+                decided = Err(no.into());
+            }
+        }
+        decided.map_err(|error| match error {
+            CommandError::Rejected(no)
+                if no.kind == RejectionKind::NotFound && !self.knows_all(&call.actor) =>
+            {
+                let refused = Rejected::from(IntakeRejection::OtherOrganization);
+                self.gate.failed(&refused.into())
+            }
+            error => self.gate.failed(&error),
+        })
+    }
+
+    /// Who called, as far as that contact is recorded: whose number it is that they leave.
+    async fn caller_of(&self, intake: IntakeId) -> Result<CallerRole, Status> {
+        let stream = StreamId::new(Intake::KIND, intake.0);
+        let history = self.commands.log().read(&stream, Version(1)).await;
+        let history = history.map_err(|error| self.gate.failed(&error.into()))?;
+        let state = fold::<Intake>(&history).map_err(|error| self.gate.failed(&error.into()))?;
+        Ok(match state {
+            Intake::Recorded(record) => record.contact.caller_role,
+            // Nothing will be planned for it.
+            Intake::NotRecorded => CallerRole::Anonymous,
+        })
+    }
+
+    /// Whether somebody may know which intakes of the region exist: its committee and its auditors.
+    fn knows_all(&self, actor: &Actor) -> bool {
+        let committee = self.directory.committee(self.region);
+        Acting::of(actor).is_some_and(|person| {
+            let of_committee = committee.map(|unit| unit.organization) == Some(person.organization);
+            of_committee || is_auditor_of(person, self.region)
+        })
+    }
+
+    fn nothing_for(&self, reader: Acting) -> Status {
+        if self.knows_all(&reader.actor()) {
+            not_found()
+        } else {
+            not_shown()
         }
     }
 
@@ -332,6 +401,41 @@ impl IntakeApi {
             .filter(|reader| reader.organization.region() == self.region)
             .ok_or_else(not_shown)
     }
+}
+
+/// A command about an intake that is there already.
+trait AboutIntake: CommandRequest + Sync {
+    fn intake_id(&self) -> &str;
+}
+
+macro_rules! about_an_intake {
+    ($($request:ident,)+) => {$(
+        impl AboutIntake for pb::$request {
+            fn intake_id(&self) -> &str {
+                &self.intake_id
+            }
+        }
+    )+};
+}
+
+about_an_intake!(
+    DescribeSubjectRequest,
+    TriageIntakeRequest,
+    ReassessIntakeRequest,
+    TellEmergencyServiceRequest,
+    MarkSafetyRequest,
+    LiftSafetyMarkRequest,
+    RecordConsentRequest,
+    RecordLegalBasisRequest,
+    RecordCallbackAttemptRequest,
+    OpenCaseRequest,
+    ProposeReferralRequest,
+    EndWithoutCaseRequest,
+    KeepCaseHereRequest,
+);
+
+fn is_auditor_of(person: Acting, region: Region) -> bool {
+    person.role == Role::Auditor && person.organization.region() == region
 }
 
 fn check_may_read(reader: Acting, owner: OrganizationId) -> Result<(), Status> {

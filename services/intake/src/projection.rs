@@ -53,7 +53,7 @@ impl Projection for IntakeRows {
         let fact = decode::<Intake>(envelope)?;
         let key = envelope.subject.id.to_string();
         let mut row: Row = rows.get(INTAKES, key.as_bytes())?.unwrap_or_default();
-        let before = first_action(&row.intake);
+        let before = owed(&row.intake);
         row.intake.evolve(&fact);
         row.version = envelope.version;
         move_duties(before, &row.intake, &fact, event, rows)?;
@@ -68,26 +68,39 @@ impl Projection for IntakeRows {
     }
 }
 
-/// When a person must have acted; `None` once they have, or once it is known that they have not.
-fn first_action(intake: &Intake) -> Option<Timestamp> {
-    match intake {
-        Intake::Recorded(record) if !record.first_action_missed => record.first_action_due_at,
-        _ => None,
-    }
+/// What is owed at the desk, by when; nothing once it is done, or once it is known to be missed.
+fn owed(intake: &Intake) -> [(&'static str, Option<Timestamp>); 2] {
+    let (first_action, callback) = match intake {
+        Intake::NotRecorded => (None, None),
+        Intake::Recorded(record) => (
+            record
+                .first_action_due_at
+                .filter(|_| !record.first_action_missed),
+            record.callbacks.untried_until,
+        ),
+    };
+    [
+        (duties::FIRST_ACTION, first_action),
+        (duties::CALLBACK, callback),
+    ]
 }
 
 fn move_duties(
-    before: Option<Timestamp>,
+    before: [(&'static str, Option<Timestamp>); 2],
     now: &Intake,
     fact: &IntakeEvent,
     event: &Recorded,
     rows: &mut Rows,
 ) -> Result<(), StoreError> {
-    let after = first_action(now);
-    if before != after {
-        move_duty(duties::FIRST_ACTION.to_owned(), after, event, rows)?;
+    for (was, (duty, due_at)) in before.into_iter().zip(owed(now)) {
+        if was != (duty, due_at) {
+            move_duty(duty.to_owned(), due_at, event, rows)?;
+        }
     }
-    if let IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } = fact {
+    if let IntakeEvent::ConsentRecorded { entry }
+    | IntakeEvent::ConsentExpired { entry }
+    | IntakeEvent::ConsentVoided { entry } = fact
+    {
         let duty = duties::consent(entry.by, entry.purpose);
         move_duty(duty, ends(entry), event, rows)?;
     }

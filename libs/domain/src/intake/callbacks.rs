@@ -75,6 +75,9 @@ impl CallbackPlan {
 pub struct Callbacks {
     pub plan: Option<CallbackPlan>,
     pub attempts: Vec<Attempt>,
+    /// The end of the window, while nobody has tried within it.
+    #[serde(default)]
+    pub untried_until: Option<Timestamp>,
     /// The rule has fired; it does so once.
     pub exhausted: bool,
 }
@@ -91,26 +94,37 @@ pub struct Exhaustion {
 }
 
 impl Callbacks {
+    pub(super) fn follow(&mut self, plan: &CallbackPlan) {
+        self.untried_until = Some(plan.until);
+        self.plan = Some(plan.clone());
+    }
+
+    pub(super) fn drop_plan(&mut self) {
+        self.untried_until = None;
+        self.plan = None;
+    }
+
     pub(super) fn add(&mut self, attempt: Attempt) {
         self.attempts.push(attempt);
+        if self
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.from <= attempt.at)
+        {
+            self.untried_until = None;
+        }
         if attempt.outcome.reached() {
-            self.plan = None;
+            self.drop_plan();
         }
     }
 
-    /// Whether `last` completes a row of failed attempts, as long and as close as the rule says,
-    /// since the person was last reached. Attempts may be recorded late and in any order.
-    pub(super) fn exhausted_by(
-        &self,
-        last: Attempt,
-        risk: RiskLevel,
-        rule: &CallbackRule,
-    ) -> Option<Exhaustion> {
-        if self.exhausted || last.outcome.reached() || !rule.covers(risk) {
+    /// A row of failed attempts, as long and as close as the rule says, since the person was last
+    /// reached. Attempts may be recorded late and in any order.
+    pub(super) fn exhaustion(&self, risk: RiskLevel, rule: &CallbackRule) -> Option<Exhaustion> {
+        if self.exhausted || !rule.covers(risk) {
             return None;
         }
         let mut attempts = self.attempts.clone();
-        attempts.push(last);
         attempts.sort_by_key(|attempt| attempt.at);
         let failed = attempts
             .rsplit(|attempt| attempt.outcome.reached())
@@ -120,9 +134,7 @@ impl Callbacks {
         failed
             .windows(count.max(1))
             .map(|row| (row[0].at, row[row.len() - 1].at))
-            .find(|(first, end)| {
-                end.duration_since(*first) <= rule.within() && (*first..=*end).contains(&last.at)
-            })
+            .find(|(first, last)| last.duration_since(*first) <= rule.within())
             .map(|(first_failed_at, last_failed_at)| Exhaustion {
                 failed_attempts: rule.failed_attempts,
                 first_failed_at,

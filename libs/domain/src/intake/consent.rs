@@ -9,7 +9,7 @@ use super::contact::AgeBand;
 use super::rejection::IntakeRejection;
 use crate::ids::OrganizationId;
 use crate::sealed::{Sealed, SealedClass, Text};
-use crate::values::{DisclosureBasis, terms};
+use crate::values::{DisclosureBasis, Term, terms};
 
 terms! {
     /// What the ledger says.
@@ -22,6 +22,8 @@ terms! {
         Withdrawn => "撤回",
         /// Set by the system at the end that the giver named.
         Expired => "已失效",
+        /// Set by the system: its giver can no longer give it.
+        Voided => "不再采信",
     }
 }
 
@@ -78,7 +80,7 @@ impl ConsentState {
             // What was given is withdrawn, not refused.
             Self::Asked | Self::Refused => before != Self::Given,
             Self::Given => true,
-            Self::Withdrawn | Self::Expired => before == Self::Given,
+            Self::Withdrawn | Self::Expired | Self::Voided => before == Self::Given,
         }
     }
 }
@@ -109,7 +111,8 @@ impl ConsentLedger {
         now: Timestamp,
     ) -> Result<(), IntakeRejection> {
         let from = self.state(entry.by, entry.purpose);
-        if entry.state == ConsentState::Expired || !entry.state.may_follow(from) {
+        let of_the_system = matches!(entry.state, ConsentState::Expired | ConsentState::Voided);
+        if of_the_system || !entry.state.may_follow(from) {
             return Err(IntakeRejection::ConsentStep {
                 from,
                 to: entry.state,
@@ -138,6 +141,18 @@ impl ConsentLedger {
             .ok_or(IntakeRejection::NothingDue)
     }
 
+    /// The lines that the system writes when what this giver consented to no longer counts.
+    pub(super) fn voided(&self, by: ConsentGiver) -> impl Iterator<Item = ConsentEntry> {
+        ConsentPurpose::ALL
+            .iter()
+            .filter_map(move |purpose| self.standing(by, *purpose))
+            .filter(|entry| entry.state == ConsentState::Given)
+            .map(|entry| ConsentEntry {
+                state: ConsentState::Voided,
+                ..entry.clone()
+            })
+    }
+
     fn state(&self, by: ConsentGiver, purpose: ConsentPurpose) -> ConsentState {
         self.standing(by, purpose)
             .map_or(ConsentState::NotAsked, |entry| entry.state)
@@ -152,7 +167,9 @@ fn check_given(entry: &ConsentEntry, age: AgeBand, now: Timestamp) -> Result<(),
         return Err(IntakeRejection::ConsentUnbounded { field: "scope" });
     }
     if entry.receivers.is_empty() {
-        return Err(IntakeRejection::ConsentUnbounded { field: "receivers" });
+        return Err(IntakeRejection::ConsentUnbounded {
+            field: "receiver_ids",
+        });
     }
     if entry.valid_until.is_some_and(|end| end <= now) {
         return Err(IntakeRejection::NotInFuture {

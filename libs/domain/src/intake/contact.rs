@@ -112,6 +112,10 @@ pub struct Subject {
 
 /// What the contact is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a contact is boxed wherever it is one of several"
+)]
 pub enum Matter {
     /// A young person needs something: it waits for triage.
     Concern {
@@ -139,4 +143,18 @@ pub struct Contact {
     /// Where the caller is somebody else than the subject.
     pub caller_identity: Option<Sealed<Text>>,
     pub matter: Matter,
+}
+
+/// The first two digits of the province-level divisions of GB/T 2260.
+const PROVINCES: [&str; 34] = [
+    "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41",
+    "42", "43", "44", "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71",
+    "81", "82",
+];
+
+/// Whether anybody can live there: the code begins with that of a province.
+pub fn is_in_a_province(region: Region) -> bool {
+    PROVINCES
+        .iter()
+        .any(|province| region.as_str().starts_with(province))
 }

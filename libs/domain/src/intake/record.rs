@@ -36,6 +36,9 @@ pub struct Record {
     pub first_action_due_at: Option<Timestamp>,
     /// It is owed still, though its time has passed.
     pub first_action_missed: bool,
+    /// What was done before does not end the duty: the risk has become worse since.
+    #[serde(default)]
+    pub first_action_since: Option<Timestamp>,
     pub stage: Stage,
 }
 
@@ -52,6 +55,7 @@ impl Record {
             callbacks: Callbacks::default(),
             first_action_due_at: None,
             first_action_missed: false,
+            first_action_since: None,
             stage: match contact.matter {
                 Matter::Concern { .. } => Stage::AwaitingTriage,
                 Matter::NoCase { .. } => Stage::NoCase,
@@ -63,15 +67,17 @@ impl Record {
     pub(super) fn decide(&self, command: &IntakeCommand, on: &Occasion) -> Decision {
         match command {
             IntakeCommand::RecordContact { .. } => Err(self.not_in_phase(command.kind())),
-            IntakeCommand::DescribeSubject { subject } => {
-                let subject = subject.clone();
-                Ok(vec![IntakeEvent::SubjectDescribed { subject }])
-            }
+            IntakeCommand::DescribeSubject { subject } => Ok(self.describe_subject(subject)),
             IntakeCommand::Triage { assessment, rules } => self.triage(assessment, rules),
-            IntakeCommand::Reassess { assessment, rules } => self.reassess(assessment, rules, on),
+            IntakeCommand::Reassess {
+                assessment,
+                rules,
+                relay,
+            } => self.reassess(assessment, rules, *relay, on),
             IntakeCommand::TellEmergencyService { service, note } => {
                 Ok(vec![IntakeEvent::EmergencyServiceTold {
                     service: *service,
+                    at: Some(on.occurred_at),
                     note: note.clone(),
                 }])
             }
@@ -100,6 +106,7 @@ impl Record {
                 self.record_attempt(attempt, note.clone(), rules, *relay)
             }
             IntakeCommand::MarkFirstActionMissed => self.mark_first_action_missed(on),
+            IntakeCommand::MarkCallbackMissed => self.mark_callback_missed(on),
             IntakeCommand::OpenCase => Ok(vec![self.case_opened()?]),
             IntakeCommand::ProposeReferral { relay, reason } => {
                 let reason = reason.clone();
@@ -118,47 +125,105 @@ impl Record {
         }
     }
 
+    /// A young person under 14 has consented to nothing.
+    fn describe_subject(&self, subject: &Subject) -> Vec<IntakeEvent> {
+        let described = IntakeEvent::SubjectDescribed {
+            subject: subject.clone(),
+        };
+        let mut events = vec![described];
+        if subject.age_band.counts_as_under_fourteen() {
+            events.extend(self.voided(ConsentGiver::Subject));
+        }
+        events
+    }
+
     fn triage(&self, assessment: &Assessment, rules: &RuleSet) -> Decision {
         assessment.check()?;
         let limit = rules.first_action.of(assessment.risk);
         let nobody_acted = self.told.is_empty();
-        Ok(vec![IntakeEvent::Triaged {
+        let mut events = vec![IntakeEvent::Triaged {
             assessment: Box::new(assessment.clone()),
             first_action_due_at: nobody_acted.then(|| rules.due(limit, self.received_at)),
             rules_version: rules.version.clone(),
-        }])
+        }];
+        events.extend(self.mark_suspected_guardian(assessment));
+        Ok(events)
     }
 
-    fn reassess(&self, assessment: &Assessment, rules: &RuleSet, on: &Occasion) -> Decision {
+    fn reassess(
+        &self,
+        assessment: &Assessment,
+        rules: &RuleSet,
+        relay: Option<Party>,
+        on: &Occasion,
+    ) -> Decision {
         assessment.check()?;
         let from = self.assessment()?.risk;
-        // Levels are ordered worst first: a worse one owes a person's action anew.
-        let anew = (assessment.risk < from)
-            .then(|| rules.due(rules.first_action.of(assessment.risk), on.occurred_at));
-        Ok(vec![IntakeEvent::Reassessed {
+        // Levels are ordered worst first: a worse one owes a person's action anew, even where one
+        // was missed; one that is still to come never moves back.
+        let worse_since = (assessment.risk < from).then_some(on.occurred_at);
+        let anew = worse_since.map(|at| rules.due(rules.first_action.of(assessment.risk), at));
+        let owed = self.first_action_due_at;
+        let first_action_due_at = if self.first_action_missed {
+            anew.or(owed)
+        } else {
+            owed.into_iter().chain(anew).min()
+        };
+        let mut events = vec![IntakeEvent::Reassessed {
             from,
             assessment: Box::new(assessment.clone()),
-            first_action_due_at: self.first_action_due_at.into_iter().chain(anew).min(),
+            first_action_due_at,
+            worse_since,
             rules_version: rules.version.clone(),
-        }])
+        }];
+        events.extend(self.mark_suspected_guardian(assessment));
+        self.with_rule(events, rules, relay)
+    }
+
+    /// What the assessment says and what the mark says is one truth.
+    fn mark_suspected_guardian(&self, assessment: &Assessment) -> Vec<IntakeEvent> {
+        if assessment.suspects_the_guardian() && !self.guardian_must_not_know() {
+            self.mark_safety(SafetyMark::NeverTellGuardian, None)
+        } else {
+            Vec::new()
+        }
     }
 
     fn mark_safety(&self, mark: SafetyMark, note: Option<Sealed<Text>>) -> Vec<IntakeEvent> {
         let mut events = vec![IntakeEvent::SafetyMarked { mark, note }];
-        let calls_the_contact = self
-            .callbacks
-            .plan
-            .as_ref()
-            .is_some_and(|plan| plan.number == CallbackNumber::OfContact);
-        if mark == SafetyMark::DoNotCallBack && calls_the_contact {
-            events.push(IntakeEvent::CallbackPlanCancelled { because: mark });
+        match mark {
+            SafetyMark::DoNotCallBack if self.calls_the_contact() => {
+                events.push(IntakeEvent::CallbackPlanCancelled { because: mark });
+            }
+            SafetyMark::DoNotCallBack => {}
+            SafetyMark::NeverTellGuardian => events.extend(self.voided(ConsentGiver::Guardian)),
         }
         events
+    }
+
+    fn calls_the_contact(&self) -> bool {
+        let plan = self.callbacks.plan.as_ref();
+        plan.is_some_and(|plan| plan.number == CallbackNumber::OfContact)
+    }
+
+    fn voided(&self, by: ConsentGiver) -> impl Iterator<Item = IntakeEvent> {
+        self.consents
+            .voided(by)
+            .map(|entry| IntakeEvent::ConsentVoided {
+                entry: Box::new(entry),
+            })
     }
 
     fn lift_safety_mark(&self, mark: SafetyMark, reason: &Sealed<Text>) -> Decision {
         if !self.safety.contains(&mark) {
             return Err(IntakeRejection::MarkNotSet);
+        }
+        let suspected = self
+            .stage
+            .assessment()
+            .is_some_and(Assessment::suspects_the_guardian);
+        if mark == SafetyMark::NeverTellGuardian && suspected {
+            return Err(IntakeRejection::GuardianStillSuspected);
         }
         let reason = reason.clone();
         Ok(vec![IntakeEvent::SafetyMarkLifted { mark, reason }])
@@ -208,7 +273,6 @@ impl Record {
         Ok(vec![IntakeEvent::CallbackPlanned { plan }])
     }
 
-    /// The attempt; and, where it completes the row that the rule asks for, what the rule says.
     fn record_attempt(
         &self,
         attempt: Attempt,
@@ -221,14 +285,28 @@ impl Record {
             return Err(IntakeRejection::NoCallbackPlanned);
         }
         let number = u32::try_from(self.callbacks.attempts.len()).unwrap_or(u32::MAX);
-        let mut events = vec![IntakeEvent::CallbackAttempted {
+        let events = vec![IntakeEvent::CallbackAttempted {
             number: number.saturating_add(1),
             attempt,
             note,
         }];
-        let risk = self.assessment()?.risk;
-        if let Some(exhaustion) = self.callbacks.exhausted_by(attempt, risk, &rules.callbacks) {
-            events.extend(self.exhausted(exhaustion, rules, relay)?);
+        self.with_rule(events, rules, relay)
+    }
+
+    /// The events, and what the call-back rule makes of them.
+    fn with_rule(
+        &self,
+        mut events: Vec<IntakeEvent>,
+        rules: &RuleSet,
+        relay: Option<Party>,
+    ) -> Decision {
+        let mut then = self.clone();
+        for event in &events {
+            then.evolve(event);
+        }
+        let risk = then.assessment()?.risk;
+        if let Some(exhaustion) = then.callbacks.exhaustion(risk, &rules.callbacks) {
+            events.extend(then.exhausted(exhaustion, rules, relay)?);
         }
         Ok(events)
     }
@@ -257,6 +335,13 @@ impl Record {
             Some(due_at) if due_at <= on.now && !self.first_action_missed => {
                 Ok(vec![IntakeEvent::FirstActionMissed { due_at }])
             }
+            _ => Err(IntakeRejection::NothingDue),
+        }
+    }
+
+    fn mark_callback_missed(&self, on: &Occasion) -> Decision {
+        match self.callbacks.untried_until {
+            Some(until) if until <= on.now => Ok(vec![IntakeEvent::CallbackMissed { until }]),
             _ => Err(IntakeRejection::NothingDue),
         }
     }
@@ -317,7 +402,7 @@ impl Record {
     fn assessment(&self) -> Result<&Assessment, IntakeRejection> {
         self.stage
             .assessment()
-            .ok_or_else(|| self.not_in_phase(CommandKind::Reassess))
+            .ok_or_else(|| self.not_in_phase(CommandKind::ReassessIntake))
     }
 
     fn not_in_phase(&self, command: CommandKind) -> IntakeRejection {
@@ -337,19 +422,26 @@ impl Record {
                 assessment,
                 first_action_due_at,
                 ..
+            } => {
+                self.first_action_due_at = *first_action_due_at;
+                self.stage.assess(assessment);
             }
-            | IntakeEvent::Reassessed {
+            IntakeEvent::Reassessed {
                 assessment,
                 first_action_due_at,
+                worse_since,
                 ..
             } => {
-                self.first_action_missed &= self.first_action_due_at == *first_action_due_at;
+                if worse_since.is_some() {
+                    self.first_action_missed = false;
+                    self.first_action_since = *worse_since;
+                }
                 self.first_action_due_at = *first_action_due_at;
                 self.stage.assess(assessment);
             }
             IntakeEvent::FirstActionMissed { .. } => self.first_action_missed = true,
-            IntakeEvent::EmergencyServiceTold { service, .. } => {
-                self.acted();
+            IntakeEvent::EmergencyServiceTold { service, at, .. } => {
+                self.acted_at(*at);
                 self.told.insert(*service);
             }
             IntakeEvent::SafetyMarked { mark, .. } => {
@@ -358,31 +450,46 @@ impl Record {
             IntakeEvent::SafetyMarkLifted { mark, .. } => {
                 self.safety.remove(mark);
             }
-            IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } => {
+            IntakeEvent::ConsentRecorded { entry }
+            | IntakeEvent::ConsentExpired { entry }
+            | IntakeEvent::ConsentVoided { entry } => {
                 self.consents.add((**entry).clone());
             }
             IntakeEvent::LegalBasisRecorded { basis } => self.legal_bases.push(basis.clone()),
-            IntakeEvent::CallbackPlanned { plan } => self.callbacks.plan = Some((**plan).clone()),
-            IntakeEvent::CallbackPlanCancelled { .. } => self.callbacks.plan = None,
+            IntakeEvent::CallbackPlanned { plan } => self.callbacks.follow(plan),
+            IntakeEvent::CallbackPlanCancelled { .. } => self.callbacks.drop_plan(),
             IntakeEvent::CallbackAttempted { attempt, .. } => {
-                self.acted();
+                self.acted_at(Some(attempt.at));
                 self.callbacks.add(*attempt);
             }
+            IntakeEvent::CallbackMissed { .. } => self.callbacks.untried_until = None,
             IntakeEvent::CallbacksExhausted { .. } => self.callbacks.exhausted = true,
             IntakeEvent::CaseOpened { custodian, .. } => self.stage.open(*custodian),
-            IntakeEvent::ReferralProposed { .. } => {
-                self.acted();
+            IntakeEvent::ReferralProposed { because, .. } => {
+                if matches!(**because, ProposalCause::Supervisor { .. }) {
+                    self.acted();
+                }
                 self.stage.propose_referral();
             }
             IntakeEvent::EndedWithoutCase { outcome, .. } => {
                 self.acted();
+                self.callbacks.drop_plan();
                 self.stage.end(Ending::WithoutCase(*outcome));
             }
             IntakeEvent::KeptHere { .. } => self.stage.keep_here(),
             IntakeEvent::HandedOver { to, hop, .. } => {
                 self.acted();
+                self.callbacks.drop_plan();
                 self.stage.end(Ending::HandedOver { to: *to, hop: *hop });
             }
+        }
+    }
+
+    /// A person has done something at that moment; what is owed for a risk that became worse later
+    /// is owed still.
+    fn acted_at(&mut self, at: Option<Timestamp>) {
+        if at.is_none() || at >= self.first_action_since {
+            self.acted();
         }
     }
 

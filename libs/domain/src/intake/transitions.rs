@@ -3,7 +3,7 @@
 use eventsourcing::Actor;
 
 use crate::acting::Acting;
-use crate::transitions::Transitions;
+use crate::transitions::{Cells, Transitions, count, rows};
 use crate::values::{Role, terms};
 
 terms! {
@@ -23,12 +23,12 @@ terms! {
 }
 
 terms! {
-    /// The commands by name.
+    /// The commands by name; what people may call has the name of its RPC.
     pub enum CommandKind {
         RecordContact => "登记来访",
         DescribeSubject => "补充当事人情况",
-        Triage => "研判",
-        Reassess => "重新评估",
+        TriageIntake => "研判",
+        ReassessIntake => "重新评估",
         TellEmergencyService => "通报110/120",
         MarkSafety => "标注安全提示",
         LiftSafetyMark => "解除安全提示",
@@ -36,12 +36,13 @@ terms! {
         ExpireConsent => "同意到期失效",
         RecordLegalBasis => "登记法定依据",
         PlanCallback => "安排回拨",
-        RecordAttempt => "登记回拨结果",
+        RecordCallbackAttempt => "登记回拨结果",
         MarkFirstActionMissed => "标记首次响应超时",
+        MarkCallbackMissed => "标记回拨超时",
         OpenCase => "开案",
         ProposeReferral => "提议转介",
         EndWithoutCase => "不开案结束",
-        KeepHere => "本地办理",
+        KeepCaseHere => "本地办理",
         HandOver => "转出",
     }
 }
@@ -70,215 +71,48 @@ impl Part {
     }
 }
 
+const STAFF: &[Part] = &[Part::Worker, Part::Supervisor];
+const SUPERVISOR: &[Part] = &[Part::Supervisor];
+const SYSTEM: &[Part] = &[Part::System];
+
+const CELLS: &[Cells<Phase, CommandKind, Part>] = {
+    use CommandKind::{
+        DescribeSubject, EndWithoutCase, ExpireConsent, HandOver, KeepCaseHere, LiftSafetyMark,
+        MarkCallbackMissed, MarkFirstActionMissed, MarkSafety, OpenCase, PlanCallback,
+        ProposeReferral, ReassessIntake, RecordCallbackAttempt, RecordConsent, RecordContact,
+        RecordLegalBasis, TellEmergencyService, TriageIntake,
+    };
+    use Phase::{AwaitingTriage, Ended, KeptHere, NotRecorded, Open, Triaged};
+    /// Somebody works on it.
+    const ALIVE: &[Phase] = &[AwaitingTriage, Triaged, Open, KeptHere];
+    const ASSESSED: &[Phase] = &[Triaged, Open, KeptHere];
+    /// What is learned about dangers and consents counts whatever has become of the contact.
+    const KNOWN: &[Phase] = &[AwaitingTriage, Triaged, Open, KeptHere, Ended];
+    &[
+        (RecordContact, &[NotRecorded], STAFF),
+        (DescribeSubject, ALIVE, STAFF),
+        (TriageIntake, &[AwaitingTriage], STAFF),
+        (ReassessIntake, ASSESSED, STAFF),
+        (TellEmergencyService, ALIVE, STAFF),
+        (MarkSafety, KNOWN, STAFF),
+        // A second person looks before a protection goes.
+        (LiftSafetyMark, KNOWN, SUPERVISOR),
+        (RecordConsent, KNOWN, STAFF),
+        (ExpireConsent, KNOWN, SYSTEM),
+        (RecordLegalBasis, KNOWN, STAFF),
+        (PlanCallback, ASSESSED, STAFF),
+        (RecordCallbackAttempt, ASSESSED, STAFF),
+        (MarkFirstActionMissed, ASSESSED, SYSTEM),
+        (MarkCallbackMissed, ASSESSED, SYSTEM),
+        (OpenCase, &[Triaged], STAFF),
+        (ProposeReferral, &[Open, KeptHere], SUPERVISOR),
+        (EndWithoutCase, &[Triaged], STAFF),
+        (KeepCaseHere, &[Open], STAFF),
+        // Only custody taken elsewhere ends a case here.
+        (HandOver, &[Open, KeptHere], SYSTEM),
+    ]
+};
+
 /// What is not here is not allowed.
-pub static TRANSITIONS: Transitions<Phase, CommandKind, Part> = Transitions(&[
-    (Phase::NotRecorded, CommandKind::RecordContact, Part::Worker),
-    (
-        Phase::NotRecorded,
-        CommandKind::RecordContact,
-        Part::Supervisor,
-    ),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::DescribeSubject,
-        Part::Worker,
-    ),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::DescribeSubject,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::DescribeSubject, Part::Worker),
-    (
-        Phase::Triaged,
-        CommandKind::DescribeSubject,
-        Part::Supervisor,
-    ),
-    (Phase::Open, CommandKind::DescribeSubject, Part::Worker),
-    (Phase::Open, CommandKind::DescribeSubject, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::DescribeSubject, Part::Worker),
-    (
-        Phase::KeptHere,
-        CommandKind::DescribeSubject,
-        Part::Supervisor,
-    ),
-    (Phase::AwaitingTriage, CommandKind::Triage, Part::Worker),
-    (Phase::AwaitingTriage, CommandKind::Triage, Part::Supervisor),
-    (Phase::Triaged, CommandKind::Reassess, Part::Worker),
-    (Phase::Triaged, CommandKind::Reassess, Part::Supervisor),
-    (Phase::Open, CommandKind::Reassess, Part::Worker),
-    (Phase::Open, CommandKind::Reassess, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::Reassess, Part::Worker),
-    (Phase::KeptHere, CommandKind::Reassess, Part::Supervisor),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::TellEmergencyService,
-        Part::Worker,
-    ),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::TellEmergencyService,
-        Part::Supervisor,
-    ),
-    (
-        Phase::Triaged,
-        CommandKind::TellEmergencyService,
-        Part::Worker,
-    ),
-    (
-        Phase::Triaged,
-        CommandKind::TellEmergencyService,
-        Part::Supervisor,
-    ),
-    (Phase::Open, CommandKind::TellEmergencyService, Part::Worker),
-    (
-        Phase::Open,
-        CommandKind::TellEmergencyService,
-        Part::Supervisor,
-    ),
-    (
-        Phase::KeptHere,
-        CommandKind::TellEmergencyService,
-        Part::Worker,
-    ),
-    (
-        Phase::KeptHere,
-        CommandKind::TellEmergencyService,
-        Part::Supervisor,
-    ),
-    (Phase::AwaitingTriage, CommandKind::MarkSafety, Part::Worker),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::MarkSafety,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::MarkSafety, Part::Worker),
-    (Phase::Triaged, CommandKind::MarkSafety, Part::Supervisor),
-    (Phase::Open, CommandKind::MarkSafety, Part::Worker),
-    (Phase::Open, CommandKind::MarkSafety, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::MarkSafety, Part::Worker),
-    (Phase::KeptHere, CommandKind::MarkSafety, Part::Supervisor),
-    // A second person looks before a protection goes.
-    (
-        Phase::AwaitingTriage,
-        CommandKind::LiftSafetyMark,
-        Part::Supervisor,
-    ),
-    (
-        Phase::Triaged,
-        CommandKind::LiftSafetyMark,
-        Part::Supervisor,
-    ),
-    (Phase::Open, CommandKind::LiftSafetyMark, Part::Supervisor),
-    (
-        Phase::KeptHere,
-        CommandKind::LiftSafetyMark,
-        Part::Supervisor,
-    ),
-    // Consent is withdrawn or ends whatever has become of the contact.
-    (
-        Phase::AwaitingTriage,
-        CommandKind::RecordConsent,
-        Part::Worker,
-    ),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::RecordConsent,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::RecordConsent, Part::Worker),
-    (Phase::Triaged, CommandKind::RecordConsent, Part::Supervisor),
-    (Phase::Open, CommandKind::RecordConsent, Part::Worker),
-    (Phase::Open, CommandKind::RecordConsent, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::RecordConsent, Part::Worker),
-    (
-        Phase::KeptHere,
-        CommandKind::RecordConsent,
-        Part::Supervisor,
-    ),
-    (Phase::Ended, CommandKind::RecordConsent, Part::Worker),
-    (Phase::Ended, CommandKind::RecordConsent, Part::Supervisor),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::ExpireConsent,
-        Part::System,
-    ),
-    (Phase::Triaged, CommandKind::ExpireConsent, Part::System),
-    (Phase::Open, CommandKind::ExpireConsent, Part::System),
-    (Phase::KeptHere, CommandKind::ExpireConsent, Part::System),
-    (Phase::Ended, CommandKind::ExpireConsent, Part::System),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::RecordLegalBasis,
-        Part::Worker,
-    ),
-    (
-        Phase::AwaitingTriage,
-        CommandKind::RecordLegalBasis,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::RecordLegalBasis, Part::Worker),
-    (
-        Phase::Triaged,
-        CommandKind::RecordLegalBasis,
-        Part::Supervisor,
-    ),
-    (Phase::Open, CommandKind::RecordLegalBasis, Part::Worker),
-    (Phase::Open, CommandKind::RecordLegalBasis, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::RecordLegalBasis, Part::Worker),
-    (
-        Phase::KeptHere,
-        CommandKind::RecordLegalBasis,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::PlanCallback, Part::Worker),
-    (Phase::Triaged, CommandKind::PlanCallback, Part::Supervisor),
-    (Phase::Open, CommandKind::PlanCallback, Part::Worker),
-    (Phase::Open, CommandKind::PlanCallback, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::PlanCallback, Part::Worker),
-    (Phase::KeptHere, CommandKind::PlanCallback, Part::Supervisor),
-    (Phase::Triaged, CommandKind::RecordAttempt, Part::Worker),
-    (Phase::Triaged, CommandKind::RecordAttempt, Part::Supervisor),
-    (Phase::Open, CommandKind::RecordAttempt, Part::Worker),
-    (Phase::Open, CommandKind::RecordAttempt, Part::Supervisor),
-    (Phase::KeptHere, CommandKind::RecordAttempt, Part::Worker),
-    (
-        Phase::KeptHere,
-        CommandKind::RecordAttempt,
-        Part::Supervisor,
-    ),
-    (
-        Phase::Triaged,
-        CommandKind::MarkFirstActionMissed,
-        Part::System,
-    ),
-    (
-        Phase::Open,
-        CommandKind::MarkFirstActionMissed,
-        Part::System,
-    ),
-    (
-        Phase::KeptHere,
-        CommandKind::MarkFirstActionMissed,
-        Part::System,
-    ),
-    (Phase::Triaged, CommandKind::OpenCase, Part::Worker),
-    (Phase::Triaged, CommandKind::OpenCase, Part::Supervisor),
-    (Phase::Open, CommandKind::ProposeReferral, Part::Supervisor),
-    (
-        Phase::KeptHere,
-        CommandKind::ProposeReferral,
-        Part::Supervisor,
-    ),
-    (Phase::Triaged, CommandKind::EndWithoutCase, Part::Worker),
-    (
-        Phase::Triaged,
-        CommandKind::EndWithoutCase,
-        Part::Supervisor,
-    ),
-    (Phase::Open, CommandKind::KeepHere, Part::Worker),
-    (Phase::Open, CommandKind::KeepHere, Part::Supervisor),
-    // Only custody taken elsewhere ends a case here.
-    (Phase::Open, CommandKind::HandOver, Part::System),
-    (Phase::KeptHere, CommandKind::HandOver, Part::System),
-]);
+pub static TRANSITIONS: Transitions<Phase, CommandKind, Part> =
+    Transitions(&rows::<_, _, _, { count(CELLS) }>(CELLS));

@@ -91,7 +91,7 @@ terms! {
 pub struct Assessment {
     pub case_type: CaseType,
     pub subtype: Subtype,
-    /// Any flag makes a mandatory report due, whatever the type.
+    /// Any flag says that a mandatory report must be made, whatever the type.
     pub flags: BTreeSet<ReportFlag>,
     pub risk: RiskLevel,
     /// Never empty: no level without a reason.
@@ -102,6 +102,11 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// The guardian is neither asked nor told from then on.
+    pub(super) fn suspects_the_guardian(&self) -> bool {
+        self.reasons.contains(&RiskReason::GuardianSuspected)
+    }
+
     /// No level is set, changed or kept silently.
     pub(super) fn check(&self) -> Result<(), IntakeRejection> {
         if self.reasons.is_empty() {

@@ -26,7 +26,7 @@ async fn malformed_requests_name_the_field_at_fault() {
         ("meta.request_id", |request| {
             request.meta.as_mut().unwrap().request_id = "7".to_owned();
         }),
-        ("request_id", |request| {
+        ("meta.request_id", |request| {
             request.meta.as_mut().unwrap().request_id = Uuid::new_v4().to_string();
         }),
         ("meta.etag", |request| {

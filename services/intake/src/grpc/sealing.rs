@@ -1,11 +1,16 @@
-//! Sealing what people say, before it becomes part of a command.
+//! Sealing what people say, once the command that it is part of is known to be allowed.
 
-use domain::ids::IntakeId;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use domain::ids::{IntakeId, KeyId};
 use domain::intake::Intake;
 use domain::intake::contact::CallerRole;
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use eventsourcing::{Aggregate, StreamId};
 use node::sealing::seal;
+use service_runtime::grpc::required;
 use tonic::Status;
 use vault::{Sealer, SealingPlace};
 
@@ -35,7 +40,7 @@ pub(super) const CALLER_IDENTITY: Kind = Kind {
     class: SealedClass::Identity,
 };
 
-/// The numbers of a caller are the young person's, if it is they who call.
+/// Whoever calls about oneself has no identity apart from the young person's.
 pub(super) fn identity_of(caller: CallerRole) -> Kind {
     match caller {
         CallerRole::Oneself => SUBJECT_IDENTITY,
@@ -54,34 +59,78 @@ impl Kind {
     }
 }
 
-/// Seals the texts of one event of an intake.
-pub(super) struct Sealing<'a> {
-    pub(super) sealer: &'a Sealer,
+/// Where the texts of one command belong: an event of an intake.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
     pub(super) intake: IntakeId,
     pub(super) event: &'static str,
 }
 
-impl Sealing<'_> {
+/// The texts of one request. It is read twice: first only to see what it asks for, with nothing in
+/// place of the texts, and once that is allowed with the sealed ones. So what is refused uses no key.
+pub(super) struct Texts {
+    place: Place,
+    said: RefCell<Said>,
+}
+
+enum Said {
+    InTheClear(Vec<(&'static str, Kind, String)>),
+    Sealed(BTreeMap<&'static str, Sealed<Text>>),
+}
+
+impl Texts {
+    pub(super) fn of(place: Place) -> Self {
+        let said = RefCell::new(Said::InTheClear(Vec::new()));
+        Self { place, said }
+    }
+
+    /// The same texts, for the second reading.
+    ///
+    /// # Errors
+    /// UNAVAILABLE if no key can be had now.
+    pub(super) async fn seal(self, sealer: &Sealer) -> Result<Self, Status> {
+        let Place { intake, event } = self.place;
+        let mut sealed = BTreeMap::new();
+        if let Said::InTheClear(texts) = self.said.into_inner() {
+            for (field, kind, text) in texts {
+                let place = SealingPlace {
+                    case: intake.case(),
+                    stream: StreamId::new(Intake::KIND, intake.0),
+                    event,
+                    field,
+                    role: kind.role,
+                    class: kind.class,
+                };
+                sealed.insert(field, seal(sealer, &place, &text, kind.longest()).await?);
+            }
+        }
+        Ok(Self {
+            place: self.place,
+            said: RefCell::new(Said::Sealed(sealed)),
+        })
+    }
+
     /// A text that must be there.
-    pub(super) async fn text(
+    pub(super) fn text(
         &self,
         field: &'static str,
         kind: Kind,
         text: &str,
     ) -> Result<Sealed<Text>, Status> {
-        let place = SealingPlace {
-            case: self.intake.case(),
-            stream: StreamId::new(Intake::KIND, self.intake.0),
-            event: self.event,
-            field,
-            role: kind.role,
-            class: kind.class,
-        };
-        seal(self.sealer, &place, text, kind.longest()).await
+        let text = required(field, text, kind.longest())?;
+        Ok(match &mut *self.said.borrow_mut() {
+            Said::InTheClear(texts) => {
+                texts.push((field, kind, text.to_owned()));
+                self.nothing(kind)
+            }
+            Said::Sealed(texts) => texts
+                .remove(field)
+                .expect("a request reads the same the second time"),
+        })
     }
 
     /// A text that may be left out.
-    pub(super) async fn optional(
+    pub(super) fn optional(
         &self,
         field: &'static str,
         kind: Kind,
@@ -90,16 +139,33 @@ impl Sealing<'_> {
         if text.is_empty() {
             return Ok(None);
         }
-        self.text(field, kind, text).await.map(Some)
+        self.text(field, kind, text).map(Some)
     }
 
     /// The note of a request.
-    pub(super) async fn note(&self, text: &str) -> Result<Option<Sealed<Text>>, Status> {
-        self.optional("note", NARRATIVE, text).await
+    pub(super) fn note(&self, text: &str) -> Result<Option<Sealed<Text>>, Status> {
+        self.optional("note", NARRATIVE, text)
     }
 
     /// The reason of a request.
-    pub(super) async fn reason(&self, text: &str) -> Result<Sealed<Text>, Status> {
-        self.text("reason", NARRATIVE, text).await
+    pub(super) fn reason(&self, text: &str) -> Result<Sealed<Text>, Status> {
+        self.text("reason", NARRATIVE, text)
+    }
+
+    /// Stands for a text that no rule reads; it is never stored.
+    fn nothing(&self, kind: Kind) -> Sealed<Text> {
+        Sealed {
+            suite: 0,
+            key: KeyId(self.place.intake.0),
+            role: kind.role,
+            class: kind.class,
+            stream: StreamId::new(Intake::KIND, self.place.intake.0),
+            event: String::new(),
+            field: String::new(),
+            commitment: String::new(),
+            nonce: String::new(),
+            ciphertext: String::new(),
+            of: PhantomData,
+        }
     }
 }

@@ -71,6 +71,7 @@ async fn say_everything(desk: &mut Fixture) -> String {
     let worker = desk.worker();
     let mut call = desk.call();
     call.number = marked("号码");
+    call.channel = pb::Channel::ForwardedCall.into();
     call.original_number = marked("原始号码");
     call.caller_role = pb::CallerRole::School.into();
     call.caller_identity = marked("来电人");

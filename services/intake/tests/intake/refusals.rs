@@ -35,7 +35,7 @@ async fn a_malformed_contact_names_its_field_and_leaves_nothing_behind() {
     let changes: [(&str, Change); 22] = [
         ("meta", |call| call.meta = None),
         ("meta.request_id", |call| meta(call).request_id = "7".into()),
-        ("request_id", |call| {
+        ("meta.request_id", |call| {
             meta(call).request_id = Uuid::new_v4().to_string();
         }),
         ("meta.etag", |call| meta(call).etag = "new".into()),
@@ -108,7 +108,7 @@ async fn a_contact_of_the_future_is_refused() {
         .client
         .record_contact(desk.worker().request(call))
         .await;
-    assert_eq!(field_at_fault(refused), "occurred_at");
+    assert_eq!(field_at_fault(refused), "meta.occurred_at");
     desk.stop().await;
 }
 
@@ -203,7 +203,7 @@ async fn a_command_in_the_wrong_phase_is_told_what_would_be_allowed() {
     let details = refused.get_error_details();
     let allowed = &details.error_info().unwrap().metadata["allowed"];
     assert!(
-        allowed.split(',').any(|command| command == "Triage"),
+        allowed.split(',').any(|command| command == "TriageIntake"),
         "{allowed}"
     );
     assert!(!allowed.contains("OpenCase"));

@@ -148,7 +148,8 @@ async fn call_back_in_vain(stage: &Stage, intake_id: &str) -> anyhow::Result<()>
     let plan = intake::PlanCallbackRequest {
         meta: worker.meta(),
         intake_id: intake_id.to_owned(),
-        number: NUMBER.to_owned(),
+        // Empty: to the number that she called from.
+        number: String::new(),
         from: moment(stage.now()),
         until: moment(stage.now() + minutes(60)),
     };

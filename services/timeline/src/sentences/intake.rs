@@ -76,6 +76,18 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
                 words(entry.purpose)
             ),
         ),
+        IntakeEvent::ConsentVoided { entry } => Line::new(
+            format!(
+                "{}的知情同意（{}）不再采信",
+                entry.by.zh(),
+                entry.purpose.zh()
+            ),
+            format!(
+                "The consent of the {} for {} no longer counts",
+                words(entry.by),
+                words(entry.purpose)
+            ),
+        ),
         IntakeEvent::LegalBasisRecorded { basis } => Line::new(
             format!("信息提供依据：{}", basis.basis.zh()),
             format!("Basis for disclosure: {}", words(basis.basis)),
@@ -97,6 +109,10 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
         } => Line::new(
             format!("第 {number} 次回拨：{}", attempt.outcome.zh()),
             format!("Call-back {number}: {}", words(attempt.outcome)),
+        ),
+        IntakeEvent::CallbackMissed { until } => Line::new(
+            format!("至 {} 未按计划回拨", moment(*until)),
+            format!("Nobody called back by {}, as planned", moment(*until)),
         ),
         IntakeEvent::CallbacksExhausted { exhaustion, .. } => Line::new(
             format!(

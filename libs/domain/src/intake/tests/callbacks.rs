@@ -260,19 +260,107 @@ fn a_lesser_risk_proposes_nothing() {
         .then([attempted(5, 50, CallbackOutcome::NoAnswer)]);
 }
 
-#[test]
-fn attempts_of_the_day_before_do_not_count_when_the_risk_becomes_worse() {
-    let mut history = after_failures(RiskLevel::Medium, 5);
-    history.push(IntakeEvent::Reassessed {
+fn reassess(risk: RiskLevel) -> IntakeCommand {
+    IntakeCommand::Reassess {
+        assessment: Box::new(assessment(risk)),
+        rules: rules(),
+        relay: Some(central()),
+    }
+}
+
+fn reassessed_to_high() -> IntakeEvent {
+    IntakeEvent::Reassessed {
         from: RiskLevel::Medium,
         assessment: Box::new(assessment(RiskLevel::High)),
-        first_action_due_at: None,
+        first_action_due_at: Some(at(60 + 120)),
+        worse_since: Some(at(60)),
         rules_version: "2026-01".to_owned(),
-    });
-    after(history)
+    }
+}
+
+#[test]
+fn failed_attempts_propose_a_referral_once_the_risk_becomes_bad_enough() {
+    after(after_failures(RiskLevel::Medium, 5))
+        .at(at(60))
+        .when(reassess(RiskLevel::High))
+        .then([
+            reassessed_to_high(),
+            exhausted(RiskLevel::High),
+            opened(RiskLevel::High),
+            proposed(RiskLevel::High, by_rule()),
+        ]);
+}
+
+#[test]
+fn too_few_failed_attempts_propose_nothing_when_the_risk_becomes_worse() {
+    after(after_failures(RiskLevel::Medium, 4))
+        .at(at(60))
+        .when(reassess(RiskLevel::High))
+        .then([reassessed_to_high()]);
+    let mut reached = after_failures(RiskLevel::Medium, 5);
+    reached.push(attempted(6, 55, CallbackOutcome::Reached));
+    after(reached)
+        .at(at(60))
+        .when(reassess(RiskLevel::High))
+        .then([reassessed_to_high()]);
+}
+
+#[test]
+fn attempts_of_the_day_before_do_not_fill_up_the_row_of_today() {
+    after(after_failures(RiskLevel::High, 4))
         .at(at(24 * 60))
         .when(attempt(CallbackOutcome::NoAnswer))
-        .then([attempted(6, 24 * 60, CallbackOutcome::NoAnswer)]);
+        .then([attempted(5, 24 * 60, CallbackOutcome::NoAnswer)]);
+}
+
+fn mark_missed() -> IntakeCommand {
+    IntakeCommand::MarkCallbackMissed
+}
+
+#[test]
+fn a_window_that_passes_without_an_attempt_is_marked_once() {
+    let missed = IntakeEvent::CallbackMissed { until: at(120) };
+    let by_rule = |history: Vec<IntakeEvent>, minutes| after(history).by(rule()).at(at(minutes));
+    let planned_only = after_failures(RiskLevel::High, 0);
+    by_rule(planned_only.clone(), 119)
+        .when(mark_missed())
+        .then_rejected(IntakeRejection::NothingDue);
+    by_rule(planned_only.clone(), 120)
+        .when(mark_missed())
+        .then([missed.clone()]);
+    let then = [planned_only.clone(), vec![missed]].concat();
+    by_rule(then.clone(), 121)
+        .when(mark_missed())
+        .then_rejected(IntakeRejection::NothingDue);
+    // It is called late rather than never, and planned again at will.
+    after(then.clone())
+        .at(at(130))
+        .when(attempt(CallbackOutcome::NoAnswer))
+        .then([attempted(1, 130, CallbackOutcome::NoAnswer)]);
+    by_rule([then, vec![planned()]].concat(), 121)
+        .when(mark_missed())
+        .then([IntakeEvent::CallbackMissed { until: at(120) }]);
+}
+
+#[test]
+fn an_attempt_within_the_window_keeps_it_and_one_before_does_not() {
+    let later = IntakeEvent::CallbackPlanned {
+        plan: Box::new(CallbackPlan {
+            from: at(60),
+            ..plan()
+        }),
+    };
+    for (minutes, kept) in [(59, false), (60, true)] {
+        let mut history = after_failures(RiskLevel::High, 0);
+        history.push(later.clone());
+        history.push(attempted(1, minutes, CallbackOutcome::Busy));
+        let then = after(history).by(rule()).at(at(120)).when(mark_missed());
+        if kept {
+            then.then_rejected(IntakeRejection::NothingDue);
+        } else {
+            then.then([IntakeEvent::CallbackMissed { until: at(120) }]);
+        }
+    }
 }
 
 #[test]

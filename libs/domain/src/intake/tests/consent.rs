@@ -44,9 +44,15 @@ fn expired() -> IntakeEvent {
     }
 }
 
+fn voided(by: ConsentGiver) -> IntakeEvent {
+    IntakeEvent::ConsentVoided {
+        entry: Box::new(entry(by, ConsentState::Voided)),
+    }
+}
+
 /// Which state may follow which, written out once more.
-const MAY_FOLLOW: [(ConsentState, &[ConsentState]); 6] = {
-    use ConsentState::{Asked, Expired, Given, NotAsked, Refused, Withdrawn};
+const MAY_FOLLOW: [(ConsentState, &[ConsentState]); 7] = {
+    use ConsentState::{Asked, Expired, Given, NotAsked, Refused, Voided, Withdrawn};
     [
         (NotAsked, &[NotAsked, Asked, Given, Refused]),
         (Asked, &[Asked, Given, Refused]),
@@ -54,6 +60,7 @@ const MAY_FOLLOW: [(ConsentState, &[ConsentState]); 6] = {
         (Refused, &[Asked, Given, Refused]),
         (Withdrawn, &[Asked, Given, Refused]),
         (Expired, &[Asked, Given, Refused]),
+        (Voided, &[Asked, Given, Refused]),
     ]
 };
 
@@ -65,6 +72,10 @@ fn ledger_at(state: ConsentState) -> Vec<IntakeEvent> {
         ConsentState::Expired => {
             history.push(said(ConsentGiver::Subject, ConsentState::Given));
             history.push(expired());
+        }
+        ConsentState::Voided => {
+            history.push(said(ConsentGiver::Subject, ConsentState::Given));
+            history.push(voided(ConsentGiver::Subject));
         }
         other => history.push(said(ConsentGiver::Subject, other)),
     }
@@ -150,6 +161,70 @@ fn a_guardian_who_must_not_know_is_not_asked() {
 }
 
 #[test]
+fn a_guardian_who_must_not_know_has_consented_to_nothing() {
+    let history = [
+        recorded(call()),
+        said(ConsentGiver::Guardian, ConsentState::Given),
+        said(ConsentGiver::Subject, ConsentState::Given),
+    ];
+    let marked = IntakeEvent::SafetyMarked {
+        mark: SafetyMark::NeverTellGuardian,
+        note: None,
+    };
+    after(history.clone())
+        .when(IntakeCommand::MarkSafety {
+            mark: SafetyMark::NeverTellGuardian,
+            note: None,
+        })
+        .then([marked.clone(), voided(ConsentGiver::Guardian)]);
+    let basis = LegalBasis {
+        basis: DisclosureBasis::GuardianSuspect,
+        reason: words(),
+    };
+    let recorded = IntakeEvent::LegalBasisRecorded {
+        basis: basis.clone(),
+    };
+    after(history.clone())
+        .when(IntakeCommand::RecordLegalBasis { basis })
+        .then([recorded, marked.clone(), voided(ConsentGiver::Guardian)]);
+    let ledger = [marked, voided(ConsentGiver::Guardian)];
+    let state = after(history.into_iter().chain(ledger)).state();
+    let standing = |by| {
+        let consents = &record_of(state.clone()).consents;
+        consents
+            .standing(by, ConsentPurpose::Referral)
+            .unwrap()
+            .state
+    };
+    assert_eq!(standing(ConsentGiver::Guardian), ConsentState::Voided);
+    assert_eq!(standing(ConsentGiver::Subject), ConsentState::Given);
+}
+
+#[test]
+fn who_turns_out_to_be_under_14_has_consented_to_nothing() {
+    for (age, stands) in [
+        (AgeBand::UnderFourteen, false),
+        (AgeBand::Unknown, false),
+        (AgeBand::FourteenToSeventeen, true),
+        (AgeBand::Adult, true),
+    ] {
+        let described = IntakeEvent::SubjectDescribed {
+            subject: subject(age),
+        };
+        let events = [described, voided(ConsentGiver::Subject)];
+        after([
+            recorded(call()),
+            said(ConsentGiver::Subject, ConsentState::Given),
+            said(ConsentGiver::Guardian, ConsentState::Given),
+        ])
+        .when(IntakeCommand::DescribeSubject {
+            subject: subject(age),
+        })
+        .then(events.into_iter().take(if stands { 1 } else { 2 }));
+    }
+}
+
+#[test]
 fn a_consent_names_scope_and_receivers_and_ends_in_the_future_if_it_ends() {
     let given = entry(ConsentGiver::Subject, ConsentState::Given);
     let unbounded = |field| IntakeRejection::ConsentUnbounded { field };
@@ -167,7 +242,7 @@ fn a_consent_names_scope_and_receivers_and_ends_in_the_future_if_it_ends() {
     };
     for (entry, rejection) in [
         (without_scope, unbounded("scope")),
-        (without_receivers, unbounded("receivers")),
+        (without_receivers, unbounded("receiver_ids")),
         (
             over,
             IntakeRejection::NotInFuture {

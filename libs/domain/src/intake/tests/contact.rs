@@ -1,7 +1,7 @@
 //! Taking a contact down.
 
 use super::*;
-use crate::intake::contact::SafetyMark;
+use crate::intake::contact::{SafetyMark, is_in_a_province};
 use crate::intake::stage::Stage;
 
 /// A worker of the desk, at the moment of the contact, with nothing recorded yet.
@@ -36,6 +36,12 @@ fn a_call_needs_the_line_and_a_letter_does_not() {
         ..call.clone()
     };
     at_first()
+        .when(record(Contact {
+            line: Some(Line::YouthHotline),
+            ..letter.clone()
+        }))
+        .then_rejected(IntakeRejection::LineWithoutCall);
+    at_first()
         .when(record(call))
         .then_rejected(IntakeRejection::LineMissing);
     at_first()
@@ -56,7 +62,45 @@ fn a_forwarded_call_keeps_the_original_number() {
     at_first()
         .when(record(forwarded))
         .then_rejected(IntakeRejection::OriginalNumberMissing);
+    at_first()
+        .when(record(Contact {
+            channel: Channel::Phone,
+            ..kept.clone()
+        }))
+        .then_rejected(IntakeRejection::NotForwarded);
     at_first().when(record(kept.clone())).then([recorded(kept)]);
+}
+
+#[test]
+fn whoever_calls_about_oneself_has_one_identity() {
+    let twice = Contact {
+        caller_identity: Some(sealed(SealedClass::Identity)),
+        ..call()
+    };
+    let of_another = Contact {
+        caller_role: CallerRole::School,
+        ..twice.clone()
+    };
+    at_first()
+        .when(record(twice))
+        .then_rejected(IntakeRejection::CallerIsSubject);
+    at_first()
+        .when(record(of_another.clone()))
+        .then([recorded(of_another)]);
+}
+
+#[test]
+fn people_live_in_provinces() {
+    for (code, so) in [
+        ("370200", true),
+        ("310000", true),
+        ("820000", true),
+        ("999999", false),
+        ("100000", false),
+        ("000000", false),
+    ] {
+        assert_eq!(is_in_a_province(code.parse().unwrap()), so, "{code}");
+    }
 }
 
 #[test]
@@ -73,6 +117,17 @@ fn another_organization_may_do_nothing_with_it_afterwards() {
         .by(staff_of(central(), Role::Worker))
         .when(IntakeCommand::OpenCase)
         .then_rejected(IntakeRejection::OtherOrganization);
+    // What they may never do is refused as it is for an intake that does not exist.
+    let lift = || IntakeCommand::LiftSafetyMark {
+        mark: SafetyMark::DoNotCallBack,
+        reason: words(),
+    };
+    for history in [vec![recorded(call())], vec![]] {
+        after(history)
+            .by(staff_of(central(), Role::Worker))
+            .when(lift())
+            .then_rejected(not_permitted(CommandKind::LiftSafetyMark));
+    }
 }
 
 #[test]

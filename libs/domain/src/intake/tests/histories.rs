@@ -64,6 +64,7 @@ fn any_command() -> impl Strategy<Value = IntakeCommand> {
         2 => any_assessment().prop_map(|assessment| IntakeCommand::Reassess {
             assessment,
             rules: rules(),
+            relay: Some(central()),
         }),
         4 => Just(IntakeCommand::PlanCallback {
             plan: Box::new(CallbackPlan { until: Timestamp::MAX, ..plan() }),
@@ -138,12 +139,9 @@ fn risk(events: &[IntakeEvent]) -> Option<RiskLevel> {
     state(events).stage.assessment().map(|now| now.risk)
 }
 
-/// The rule in other words: at High or worse, the newest attempt failed, and some two hours that
-/// hold it hold five failed attempts with the person not reached between or after.
+/// The rule in other words: at High or worse, some two hours hold five failed attempts with the
+/// person not reached between or after.
 fn rule_asks_for_a_referral(attempts: &[Attempt], risk: RiskLevel) -> bool {
-    let Some(newest) = attempts.last() else {
-        return false;
-    };
     let worse = matches!(risk, RiskLevel::Immediate | RiskLevel::High);
     let reached_last = attempts
         .iter()
@@ -159,31 +157,40 @@ fn rule_asks_for_a_referral(attempts: &[Attempt], risk: RiskLevel) -> bool {
         .collect();
     let five_from = |start: Timestamp| {
         let hours = start..=start + SignedDuration::from_hours(2);
-        hours.contains(&newest.at) && failed.iter().filter(|at| hours.contains(at)).count() >= 5
+        failed.iter().filter(|at| hours.contains(at)).count() >= 5
     };
-    worse && !newest.outcome.reached() && failed.iter().any(|start| five_from(*start))
+    worse && failed.iter().any(|start| five_from(*start))
 }
 
 proptest! {
     #[test]
-    fn the_rule_fires_at_the_attempt_that_completes_the_row_and_once(moves in any_history()) {
+    fn the_rule_fires_as_soon_as_it_holds_and_once(moves in any_history()) {
         let mut attempts = Vec::new();
         let mut so_far = Vec::new();
         let mut fired = false;
         for events in play(&moves) {
-            let before = (!so_far.is_empty()).then(|| risk(&so_far)).flatten();
             let fires = events
                 .iter()
                 .any(|event| matches!(event, IntakeEvent::CallbacksExhausted { .. }));
             if let [IntakeEvent::CallbackAttempted { attempt, .. }, ..] = events.as_slice() {
                 attempts.push(*attempt);
-                let asked = rule_asks_for_a_referral(&attempts, before.unwrap());
-                prop_assert_eq!(fires, asked && !fired);
-            } else {
-                prop_assert!(!fires);
             }
-            fired |= fires;
             so_far.extend(events);
+            let asked = risk(&so_far).is_some_and(|risk| rule_asks_for_a_referral(&attempts, risk));
+            prop_assert_eq!(fires, asked && !fired);
+            fired |= fires;
+        }
+    }
+
+    /// Whatever was missed before: at a risk that has become worse, nobody waits without a clock.
+    #[test]
+    fn a_worse_risk_is_never_without_a_clock_that_still_runs(moves in any_history()) {
+        let events = play(&moves).concat();
+        for length in 1..=events.len() {
+            if let IntakeEvent::Reassessed { worse_since: Some(_), .. } = &events[length - 1] {
+                let now = state(&events[..length]);
+                prop_assert!(now.first_action_due_at.is_some() && !now.first_action_missed);
+            }
         }
     }
 

@@ -67,7 +67,7 @@ fn a_case_opens_after_triage_in_the_custody_of_the_desk() {
             state: Phase::AwaitingTriage,
             allowed: vec![
                 CommandKind::DescribeSubject,
-                CommandKind::Triage,
+                CommandKind::TriageIntake,
                 CommandKind::TellEmergencyService,
                 CommandKind::MarkSafety,
                 CommandKind::RecordConsent,

@@ -1,6 +1,7 @@
 //! Triage, reassessment, and the first thing a person does.
 
 use super::*;
+use crate::intake::contact::SafetyMark;
 use crate::intake::triage::{EmergencyService, ReportFlag};
 
 fn triage(assessment: Assessment) -> IntakeCommand {
@@ -14,6 +15,7 @@ fn reassess(assessment: Assessment) -> IntakeCommand {
     IntakeCommand::Reassess {
         assessment: Box::new(assessment),
         rules: rules(),
+        relay: Some(central()),
     }
 }
 
@@ -26,13 +28,19 @@ fn reassessed(
         from,
         assessment: Box::new(assessment(to)),
         first_action_due_at,
+        worse_since: (to < from).then(|| at(10)),
         rules_version: "2026-01".to_owned(),
     }
 }
 
 fn told() -> IntakeEvent {
+    told_at(10)
+}
+
+fn told_at(minutes: i64) -> IntakeEvent {
     IntakeEvent::EmergencyServiceTold {
         service: EmergencyService::Police,
+        at: Some(at(minutes)),
         note: None,
     }
 }
@@ -151,6 +159,154 @@ fn a_missed_first_action_is_marked_once_and_only_when_due() {
             then.then_rejected(IntakeRejection::NothingDue);
         }
     }
+}
+
+fn first_action(history: &[IntakeEvent]) -> (Option<Timestamp>, bool) {
+    let record = record_of(given(history.to_vec()).state());
+    (record.first_action_due_at, record.first_action_missed)
+}
+
+#[test]
+fn after_a_missed_first_action_a_worse_risk_has_a_clock_of_its_own() {
+    let missed = |due| IntakeEvent::FirstActionMissed { due_at: at(due) };
+    let mut history = vec![recorded(call()), triaged(RiskLevel::Medium), missed(30)];
+    let worse = || reassess(assessment(RiskLevel::High));
+    let reassessed = IntakeEvent::Reassessed {
+        from: RiskLevel::Medium,
+        assessment: Box::new(assessment(RiskLevel::High)),
+        first_action_due_at: Some(at(160)),
+        worse_since: Some(at(40)),
+        rules_version: "2026-01".to_owned(),
+    };
+    after(history.clone())
+        .at(at(40))
+        .when(worse())
+        .then([reassessed.clone()]);
+    history.push(reassessed);
+    assert_eq!(first_action(&history), (Some(at(160)), false));
+    let mark = || IntakeCommand::MarkFirstActionMissed;
+    after(history.clone())
+        .by(rule())
+        .at(at(159))
+        .when(mark())
+        .then_rejected(IntakeRejection::NothingDue);
+    after(history.clone())
+        .by(rule())
+        .at(at(160))
+        .when(mark())
+        .then([missed(160)]);
+    // What is no worse starts nothing anew.
+    history.push(missed(160));
+    let same = IntakeEvent::Reassessed {
+        from: RiskLevel::High,
+        assessment: Box::new(assessment(RiskLevel::High)),
+        first_action_due_at: Some(at(160)),
+        worse_since: None,
+        rules_version: "2026-01".to_owned(),
+    };
+    after(history.clone())
+        .at(at(170))
+        .when(worse())
+        .then([same.clone()]);
+    history.push(same);
+    assert_eq!(first_action(&history), (Some(at(160)), true));
+}
+
+#[test]
+fn what_was_done_before_the_risk_became_worse_ends_nothing_that_is_owed_since() {
+    let history = [
+        recorded(call()),
+        triaged(RiskLevel::Medium),
+        IntakeEvent::Reassessed {
+            from: RiskLevel::Medium,
+            assessment: Box::new(assessment(RiskLevel::High)),
+            first_action_due_at: Some(at(180)),
+            worse_since: Some(at(60)),
+            rules_version: "2026-01".to_owned(),
+        },
+    ];
+    for done in [
+        |minutes| attempted(1, minutes, CallbackOutcome::NoAnswer),
+        told_at,
+    ] {
+        for (minutes, owed) in [(59, Some(at(180))), (60, None), (61, None)] {
+            let history = [history.as_slice(), &[done(minutes)]].concat();
+            assert_eq!(first_action(&history), (owed, false), "{minutes}");
+        }
+    }
+}
+
+fn suspecting_the_guardian() -> Assessment {
+    Assessment {
+        reasons: [RiskReason::GuardianSuspected].into(),
+        ..assessment(RiskLevel::Medium)
+    }
+}
+
+fn marked() -> IntakeEvent {
+    IntakeEvent::SafetyMarked {
+        mark: SafetyMark::NeverTellGuardian,
+        note: None,
+    }
+}
+
+fn triaged_with(assessment: Assessment) -> IntakeEvent {
+    IntakeEvent::Triaged {
+        assessment: Box::new(assessment),
+        first_action_due_at: Some(at(24 * 60)),
+        rules_version: "2026-01".to_owned(),
+    }
+}
+
+#[test]
+fn a_guardian_whom_the_assessment_suspects_is_marked_with_it() {
+    after([recorded(call())])
+        .when(triage(suspecting_the_guardian()))
+        .then([triaged_with(suspecting_the_guardian()), marked()]);
+    after([recorded(call()), marked()])
+        .when(triage(suspecting_the_guardian()))
+        .then([triaged_with(suspecting_the_guardian())]);
+    let again = IntakeEvent::Reassessed {
+        from: RiskLevel::Medium,
+        assessment: Box::new(suspecting_the_guardian()),
+        first_action_due_at: Some(at(30)),
+        worse_since: None,
+        rules_version: "2026-01".to_owned(),
+    };
+    after([recorded(call()), triaged(RiskLevel::Medium)])
+        .when(reassess(suspecting_the_guardian()))
+        .then([again, marked()]);
+}
+
+#[test]
+fn the_mark_stands_while_the_assessment_in_force_suspects_the_guardian() {
+    let history = [
+        recorded(call()),
+        triaged_with(suspecting_the_guardian()),
+        marked(),
+    ];
+    let lift = || IntakeCommand::LiftSafetyMark {
+        mark: SafetyMark::NeverTellGuardian,
+        reason: words(),
+    };
+    after(history.clone())
+        .by(supervisor())
+        .when(lift())
+        .then_rejected(IntakeRejection::GuardianStillSuspected);
+    let cleared = IntakeEvent::Reassessed {
+        from: RiskLevel::Medium,
+        assessment: Box::new(assessment(RiskLevel::Medium)),
+        first_action_due_at: None,
+        worse_since: None,
+        rules_version: "2026-01".to_owned(),
+    };
+    after(history.into_iter().chain([cleared]))
+        .by(supervisor())
+        .when(lift())
+        .then([IntakeEvent::SafetyMarkLifted {
+            mark: SafetyMark::NeverTellGuardian,
+            reason: words(),
+        }]);
 }
 
 #[test]
