@@ -8,6 +8,8 @@ mod grpc;
 mod projection;
 mod reading;
 mod replay;
+#[cfg(test)]
+mod samples;
 mod sentences;
 mod summary;
 mod verify;
@@ -20,8 +22,16 @@ use node::Hosting;
 use proto::timeline::v1::timeline_service_server::TimelineServiceServer;
 use service_runtime::{Ports, Service};
 
-/// The contexts whose logs hold events of cases.
-const CONTEXTS: [&str; 5] = ["intake", "referral", "caseteam", "followup", "keys"];
+/// The contexts that are followed. The directory's events belong to no case and are not told, but what
+/// they cause is, and verification reads them.
+const CONTEXTS: [&str; 6] = [
+    "directory",
+    "intake",
+    "referral",
+    "caseteam",
+    "followup",
+    "keys",
+];
 
 /// What a node needs to know to host it.
 pub const HOSTING: Hosting = Hosting {
@@ -43,6 +53,7 @@ pub fn service(ports: &Ports, directory: Arc<DirectoryView>) -> Service {
         feed: ports.feed.clone(),
         logs: logs.clone(),
         directory: directory.clone(),
+        readers: grpc::Readers::default(),
     };
     Service {
         name: "timeline",

@@ -1,10 +1,19 @@
-//! The order of reading: by the hybrid logical clock, but never an effect before its cause.
+//! The order of reading: by the hybrid logical clock, but never an event before its predecessors.
 
 use std::collections::{HashMap, HashSet};
 
-use eventsourcing::{Order, Recorded};
+use eventsourcing::{LogId, Recorded, StreamId, Version};
 use jiff::Timestamp;
 use uuid::Uuid;
+
+/// What an event is never told before, never shown before, and never known without.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Predecessor {
+    /// The event that a policy followed.
+    Cause(Uuid),
+    /// The version before it in its own stream.
+    Before(LogId, StreamId, Version),
+}
 
 /// The event that caused this one; `None` if a person did.
 pub(crate) fn cause_of(event: &Recorded) -> Option<Uuid> {
@@ -12,146 +21,130 @@ pub(crate) fn cause_of(event: &Recorded) -> Option<Uuid> {
     (envelope.causationid != envelope.requestid).then_some(envelope.causationid)
 }
 
-/// Leaves out what was recorded after `as_of`, and every effect whose cause is left out.
+/// The predecessors of an event: its cause, and the version before it in its stream.
+pub(crate) fn predecessors(event: &Recorded) -> impl Iterator<Item = Predecessor> {
+    let envelope = &event.envelope;
+    let cause = cause_of(event).map(Predecessor::Cause);
+    let before = envelope.version.0.checked_sub(1).filter(|n| *n > 0);
+    let before =
+        before.map(|n| Predecessor::Before(envelope.log(), envelope.subject.clone(), Version(n)));
+    cause.into_iter().chain(before)
+}
+
+/// Leaves out what was recorded after `as_of`, and every event with a predecessor that is left out.
 pub(crate) fn known_by(events: Vec<Recorded>, as_of: Timestamp) -> Vec<Recorded> {
-    let mut left_out: HashSet<Uuid> = HashSet::new();
-    loop {
-        let before = left_out.len();
-        for event in &events {
-            let late = event.envelope.recordedtime > as_of;
-            if late || cause_of(event).is_some_and(|cause| left_out.contains(&cause)) {
-                left_out.insert(event.envelope.id);
-            }
-        }
-        if left_out.len() == before {
-            break;
-        }
+    let web = Web::of(&events);
+    let mut left_out = vec![false; events.len()];
+    for at in web.in_order() {
+        let late = events[at].envelope.recordedtime > as_of;
+        left_out[at] = late || web.before[at].iter().any(|before| left_out[*before]);
     }
-    events
-        .into_iter()
-        .filter(|event| !left_out.contains(&event.envelope.id))
+    let known = events.into_iter().zip(left_out);
+    known
+        .filter_map(|(event, left_out)| (!left_out).then_some(event))
         .collect()
 }
 
-/// Sorts the events of a case as people read them.
-pub(crate) fn sort(events: &mut [Recorded]) {
-    let by_id: HashMap<Uuid, (Order, Option<Uuid>)> = events
-        .iter()
-        .map(|event| (event.envelope.id, (event.envelope.order, cause_of(event))))
-        .collect();
-    let mut places = HashMap::new();
-    for id in by_id.keys() {
-        place(*id, &by_id, &mut places);
+/// `events`, and those of `later` that come before any of them.
+pub(crate) fn with_predecessors(events: Vec<Recorded>, later: Vec<Recorded>) -> Vec<Recorded> {
+    let first = events.len();
+    let all: Vec<Recorded> = events.into_iter().chain(later).collect();
+    let web = Web::of(&all);
+    let mut wanted = vec![false; all.len()];
+    let mut open: Vec<usize> = (0..first).collect();
+    while let Some(at) = open.pop() {
+        if !std::mem::replace(&mut wanted[at], true) {
+            open.extend(&web.before[at]);
+        }
     }
+    let wanted = all.into_iter().zip(wanted);
+    wanted
+        .filter_map(|(event, wanted)| wanted.then_some(event))
+        .collect()
+}
+
+/// The causes that are named by `events` and are not among them.
+pub(crate) fn missing_causes(events: &[Recorded]) -> HashSet<Uuid> {
+    let here: HashSet<Uuid> = events.iter().map(|event| event.envelope.id).collect();
+    let causes = events.iter().filter_map(cause_of);
+    causes.filter(|cause| !here.contains(cause)).collect()
+}
+
+/// Sorts the events of a case as people read them.
+///
+/// An event stands at its own order or the latest of its predecessors', and deeper than they.
+pub(crate) fn sort(events: &mut [Recorded]) {
+    let web = Web::of(events);
+    let mut places = vec![None; events.len()];
+    for at in web.in_order() {
+        let before = web.before[at].iter().filter_map(|before| places[*before]);
+        let (order, depth) = before
+            .fold((events[at].envelope.order, 0), |place, (order, depth)| {
+                (place.0.max(order), place.1.max(depth + 1))
+            });
+        places[at] = Some((order, depth));
+    }
+    let keys: HashMap<Uuid, _> = events
+        .iter()
+        .zip(places)
+        .map(|(event, place)| (event.envelope.id, place))
+        .collect();
     events.sort_by_cached_key(|event| {
-        let (order, depth) = places[&event.envelope.id];
-        (order, depth, event.envelope.log(), event.position)
+        let place = keys[&event.envelope.id];
+        (place, event.envelope.log(), event.position)
     });
 }
 
-/// An event stands at its own order or its cause's, whichever is later, and deeper than its cause.
-fn place(
-    id: Uuid,
-    by_id: &HashMap<Uuid, (Order, Option<Uuid>)>,
-    places: &mut HashMap<Uuid, (Order, u32)>,
-) {
-    // From the event up to the first cause that has a place, then back down: no recursion, and a
-    // forged circle of causes ends at the first event met twice.
-    let mut chain = Vec::new();
-    let mut at = Some(id);
-    while let Some(event) = at.filter(|event| !places.contains_key(event)) {
-        let Some((_, cause)) = by_id.get(&event) else {
-            break;
-        };
-        if chain.contains(&event) {
-            break;
+/// Which of some events come before which; what is not among them holds nothing.
+struct Web {
+    /// The predecessors of each event, by its index.
+    before: Vec<Vec<usize>>,
+}
+
+impl Web {
+    fn of(events: &[Recorded]) -> Self {
+        let mut named = HashMap::new();
+        for (at, event) in events.iter().enumerate() {
+            let envelope = &event.envelope;
+            let place = (envelope.log(), envelope.subject.clone(), envelope.version);
+            named.insert(Predecessor::Before(place.0, place.1, place.2), at);
+            named.insert(Predecessor::Cause(envelope.id), at);
         }
-        chain.push(event);
-        at = *cause;
+        let before = events.iter().map(|event| {
+            let found = predecessors(event).filter_map(|before| named.get(&before).copied());
+            found.collect()
+        });
+        Self {
+            before: before.collect(),
+        }
     }
-    for event in chain.into_iter().rev() {
-        let (own, cause) = by_id[&event];
-        let after = cause.and_then(|cause| places.get(&cause).copied());
-        let found = after.map_or((own, 0), |(order, depth)| (own.max(order), depth + 1));
-        places.insert(event, found);
+
+    /// Every event after its predecessors. A forged circle has no such order: its events come last,
+    /// as they stand.
+    fn in_order(&self) -> Vec<usize> {
+        let mut after = vec![Vec::new(); self.before.len()];
+        let mut waits_for: Vec<usize> = self.before.iter().map(Vec::len).collect();
+        for (at, before) in self.before.iter().enumerate() {
+            for before in before {
+                after[*before].push(at);
+            }
+        }
+        let all = 0..self.before.len();
+        let mut free: Vec<usize> = all.clone().filter(|at| waits_for[*at] == 0).collect();
+        let mut order = Vec::with_capacity(all.len());
+        while let Some(at) = free.pop() {
+            order.push(at);
+            for next in &after[at] {
+                waits_for[*next] -= 1;
+                if waits_for[*next] == 0 {
+                    free.push(*next);
+                }
+            }
+        }
+        order.extend(all.filter(|at| waits_for[*at] > 0));
+        order
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use eventsourcing::testing::envelope;
-    use eventsourcing::{Body, Envelope, Hash, Position};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn event(millis: u64, cause: Option<Uuid>) -> Recorded {
-        let base = envelope("310000.referral", "referral", 1);
-        let envelope = Envelope {
-            id: Uuid::now_v7(),
-            order: Order { millis, counter: 0 },
-            recordedtime: Timestamp::from_millisecond(i64::try_from(millis).unwrap()).unwrap(),
-            causationid: cause.unwrap_or(base.requestid),
-            ..base
-        };
-        let body = Body::seal(&envelope).unwrap();
-        Recorded {
-            position: Position(1),
-            hash: Hash::of(b""),
-            body,
-            envelope,
-        }
-    }
-
-    #[test]
-    fn an_effect_from_a_clock_an_hour_behind_still_follows_its_cause() {
-        let cause = event(3_600_000, None);
-        let effect = event(1, Some(cause.envelope.id));
-        let other = event(2, None);
-        let mut events = vec![effect.clone(), other.clone(), cause.clone()];
-        sort(&mut events);
-        assert_eq!(events, [other, cause, effect]);
-    }
-
-    #[test]
-    fn as_of_leaves_out_what_came_later_and_whatever_that_caused() {
-        let cause = event(100, None);
-        let effect = event(50, Some(cause.envelope.id));
-        let second = event(60, Some(effect.envelope.id));
-        let earlier = event(40, None);
-        let at = Timestamp::from_millisecond(70).unwrap();
-        let known = known_by(vec![second, effect, cause, earlier.clone()], at);
-        assert_eq!(known, [earlier]);
-    }
-
-    #[test]
-    fn a_forged_circle_of_causes_is_read_and_not_followed_for_ever() {
-        let mut first = event(1, None);
-        let second = event(2, Some(first.envelope.id));
-        first.envelope.causationid = second.envelope.id;
-        let mut events = vec![first, second];
-        sort(&mut events);
-        assert_eq!(events.len(), 2);
-    }
-
-    proptest! {
-        #[test]
-        fn no_entry_precedes_its_cause_however_wrong_the_clocks_are(
-            history in prop::collection::vec((0_u64..7_200_000, any::<prop::sample::Index>(), any::<bool>()), 1..40)
-        ) {
-            let mut events: Vec<Recorded> = Vec::new();
-            for (millis, cause, caused) in history {
-                let cause = (caused && !events.is_empty()).then(|| cause.get(&events).envelope.id);
-                events.push(event(millis, cause));
-            }
-            sort(&mut events);
-            let at: HashMap<Uuid, usize> =
-                events.iter().enumerate().map(|(at, event)| (event.envelope.id, at)).collect();
-            for event in &events {
-                if let Some(cause) = cause_of(event) {
-                    prop_assert!(at[&cause] < at[&event.envelope.id]);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -9,12 +9,13 @@ use domain::intake::Intake;
 use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
 use domain::referral::{Assignment, Custody, Referral};
 use eventsourcing::{
-    Aggregate, EventFeed, LogId, Recorded, ScopedId, StreamId, UnknownEvent, fold,
+    Aggregate, Checkpoint, EventFeed, LogId, Recorded, ScopedId, StreamId, UnknownEvent, Version,
+    fold,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::reading::known_by;
+use crate::reading::{known_by, missing_causes, with_predecessors};
 use crate::verify::read_log;
 
 /// A case as of a moment.
@@ -22,6 +23,8 @@ use crate::verify::read_log;
 pub(crate) struct Replayed {
     pub(crate) aggregates: Vec<AggregateState>,
     pub(crate) events: u64,
+    /// Replaying as of then gives the same again.
+    pub(crate) last_recorded_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +42,13 @@ pub(crate) struct AggregateState {
 pub(crate) enum ReplayError {
     #[error("{log} cannot be read: {problem}")]
     Unreadable { log: LogId, problem: String },
+    #[error("{stream} in {log} lacks version {missing}: found {found}")]
+    Hole {
+        log: LogId,
+        stream: StreamId,
+        missing: Version,
+        found: Version,
+    },
     #[error(transparent)]
     Unknown(#[from] UnknownEvent),
 }
@@ -50,26 +60,48 @@ pub(crate) async fn replay(
     case: ScopedId,
     as_of: Timestamp,
 ) -> Result<Replayed, ReplayError> {
+    let mut ends: Vec<(&LogId, Checkpoint)> = Vec::new();
     let mut events = Vec::new();
     for log in logs {
-        let report = read_log(feed, log, |event| {
-            if event.envelope.caseid == Some(case) {
-                events.push(event);
-            }
-        });
-        let report = report.await;
-        if let Some(problem) = report.problem {
-            return Err(ReplayError::Unreadable {
-                log: log.clone(),
-                problem,
-            });
+        let end = read_on(feed, log, Checkpoint::start(log), case, &mut events).await?;
+        ends.push((log, end));
+    }
+    if !missing_causes(&events).is_empty() {
+        // An effect may have been recorded after the log of its cause was read. Now it is there.
+        let mut later = Vec::new();
+        for (log, end) in ends {
+            read_on(feed, log, end, case, &mut later).await?;
         }
+        events = with_predecessors(events, later);
     }
     folded(known_by(events, as_of))
 }
 
+async fn read_on(
+    feed: &Arc<dyn EventFeed>,
+    log: &LogId,
+    after: Checkpoint,
+    case: ScopedId,
+    events: &mut Vec<Recorded>,
+) -> Result<Checkpoint, ReplayError> {
+    let report = read_log(feed, log, after, |event| {
+        if event.envelope.caseid == Some(case) {
+            events.push(event);
+        }
+    });
+    let report = report.await;
+    match report.problem {
+        Some(problem) => Err(ReplayError::Unreadable {
+            log: log.clone(),
+            problem,
+        }),
+        None => Ok(report.end()),
+    }
+}
+
 fn folded(events: Vec<Recorded>) -> Result<Replayed, ReplayError> {
     let count = events.len() as u64;
+    let last = events.iter().map(|event| event.envelope.recordedtime).max();
     let mut streams: BTreeMap<(LogId, StreamId), Vec<Recorded>> = BTreeMap::new();
     for event in events {
         let key = (event.envelope.log(), event.envelope.subject.clone());
@@ -77,6 +109,7 @@ fn folded(events: Vec<Recorded>) -> Result<Replayed, ReplayError> {
     }
     let mut aggregates = Vec::new();
     for ((log, stream), history) in streams {
+        whole(&log, &stream, &history)?;
         let (Some(state), Some(last)) = (state(&stream.kind, &history)?, history.last()) else {
             continue;
         };
@@ -92,7 +125,27 @@ fn folded(events: Vec<Recorded>) -> Result<Replayed, ReplayError> {
     Ok(Replayed {
         aggregates,
         events: count,
+        last_recorded_at: last,
     })
+}
+
+/// A state folded from a history with a hole would be one that never was.
+fn whole(log: &LogId, stream: &StreamId, history: &[Recorded]) -> Result<(), ReplayError> {
+    let mut missing = Version(1);
+    for event in history {
+        let found = event.envelope.version;
+        if found != missing {
+            let (log, stream) = (log.clone(), stream.clone());
+            return Err(ReplayError::Hole {
+                log,
+                stream,
+                missing,
+                found,
+            });
+        }
+        missing = missing.next();
+    }
+    Ok(())
 }
 
 /// The state of one stream; `None` for what is no aggregate: the notes of policies.
@@ -118,3 +171,6 @@ fn of<A: Aggregate>(history: &[Recorded]) -> Result<Value, UnknownEvent> {
     let state: A = fold(history)?;
     Ok(serde_json::to_value(state).expect("states are plain data with text keys"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod caseteam;
 mod followup;
 mod intake;
 mod keys;
+mod policy;
 mod referral;
 
 use directory_view::DirectoryView;
@@ -18,8 +19,10 @@ use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
 use domain::referral::{Assignment, Custody, Referral};
 use domain::values::{Party, Term};
 use eventsourcing::{Aggregate, Recorded, Region, UnknownEvent, decode};
-use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
+use jiff::{Timestamp, Zoned};
+
+pub(crate) use policy::rule;
 
 /// People read China's time, wherever the server stands.
 const CHINA: Offset = jiff::tz::offset(8);
@@ -50,23 +53,62 @@ impl Line {
     }
 }
 
-/// Names of organizations as the directory has them now.
-pub(crate) struct Names<'a>(pub(crate) &'a DirectoryView);
+/// What a sentence needs besides its event: names of organizations as the directory has them now,
+/// and the year that goes without saying.
+pub(crate) struct Names<'a> {
+    directory: Option<&'a DirectoryView>,
+    year: Option<i16>,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn of(directory: &'a DirectoryView) -> Self {
+        Self {
+            directory: Some(directory),
+            year: None,
+        }
+    }
+
+    /// No directory: every organization is one that is not in it.
+    fn none() -> Self {
+        Self {
+            directory: None,
+            year: None,
+        }
+    }
+
+    fn for_event(&self, event: &Recorded) -> Self {
+        Self {
+            directory: self.directory,
+            year: Some(in_china(event.envelope.recordedtime).year()),
+        }
+    }
+}
 
 impl Names<'_> {
     pub(crate) fn organization(&self, id: OrganizationId) -> Line {
-        match self.0.organization(id) {
+        match self.directory.and_then(|known| known.organization(id)) {
             Some(known) => Line::new(known.name.zh(), known.name.en()),
-            None => Line::new(id.to_string(), id.to_string()),
+            None => Line::new("名录外单位", "an organization not in the directory"),
         }
     }
 
     /// A region by the name of the committee that speaks for it.
     fn region(&self, region: Region) -> Line {
-        match self.0.committee(region) {
+        match self.directory.and_then(|known| known.committee(region)) {
             Some(unit) => self.unit(unit),
-            None => Line::new(region.as_str(), region.as_str()),
+            None => Line::new("名录外地区", "a region not in the directory"),
         }
+    }
+
+    /// `11-21 20:15`: the day and the minute in China, with the year when it is not the event's.
+    fn moment(&self, at: Timestamp) -> String {
+        let at = in_china(at);
+        let form = if self.year == Some(at.year()) {
+            "%m-%d %H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
+        };
+        at.strftime(form).to_string()
     }
 
     fn unit(&self, unit: Party) -> Line {
@@ -76,6 +118,16 @@ impl Names<'_> {
 
 /// The line of an event; one that this program does not know is shown by its name, not hidden.
 pub(crate) fn line(event: &Recorded, names: &Names<'_>) -> Line {
+    known_line(event, names).unwrap_or_else(|| unknown(event))
+}
+
+/// Whether this program knows the event.
+pub(crate) fn is_known(event: &Recorded) -> bool {
+    known_line(event, &Names::none()).is_some()
+}
+
+fn known_line(event: &Recorded, names: &Names<'_>) -> Option<Line> {
+    let names = &names.for_event(event);
     let known = match event.envelope.subject.kind.as_str() {
         Intake::KIND => of::<Intake>(event, |event| intake::line(event, names)),
         Referral::KIND => of::<Referral>(event, |event| referral::of_referral(event, names)),
@@ -90,10 +142,10 @@ pub(crate) fn line(event: &Recorded, names: &Names<'_>) -> Line {
         KeyReceipt::KIND => of::<KeyReceipt>(event, keys::of_receipt),
         TextAccess::KIND => of::<TextAccess>(event, |event| keys::of_access(event, names)),
         Erasure::KIND => of::<Erasure>(event, keys::of_erasure),
-        "policy" => Ok(of_policy(event)),
-        _ => Ok(unknown(event)),
+        "policy" => return policy::line(event),
+        _ => return None,
     };
-    known.unwrap_or_else(|_| unknown(event))
+    known.ok()
 }
 
 fn of<A: Aggregate>(
@@ -101,27 +153,6 @@ fn of<A: Aggregate>(
     line: impl FnOnce(&A::Event) -> Line,
 ) -> Result<Line, UnknownEvent> {
     Ok(line(&decode::<A>(&event.envelope)?))
-}
-
-/// A rule of the system that did not act, or an event that an operator gave up on.
-fn of_policy(event: &Recorded) -> Line {
-    let text = |field: &str| {
-        event.envelope.data[field]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (policy, reason) = (text("policy"), text("reason"));
-    if event.envelope.event_type.ends_with(".PolicySkipped") {
-        return Line::new(
-            format!("管理员决定跳过规则“{policy}”：{reason}"),
-            format!("An administrator skipped the rule {policy}: {reason}"),
-        );
-    }
-    Line::noted(
-        format!("规则“{policy}”未执行：{reason}"),
-        format!("The rule {policy} did not act: {reason}"),
-    )
 }
 
 fn unknown(event: &Recorded) -> Line {
@@ -144,11 +175,8 @@ fn words(term: impl Term) -> String {
     words
 }
 
-/// `11-21 20:15`: the day and the minute in China.
-fn moment(at: Timestamp) -> String {
+fn in_china(at: Timestamp) -> Zoned {
     at.to_zoned(TimeZone::fixed(CHINA))
-        .strftime("%m-%d %H:%M")
-        .to_string()
 }
 
 /// Terms in a row, in both languages; what stands for none of them is the caller's to say.

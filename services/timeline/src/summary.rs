@@ -7,17 +7,23 @@ use domain::intake::{Intake, IntakeEvent};
 use domain::referral::{Custody, CustodyEvent};
 use domain::values::{CaseType, Party, RiskLevel};
 use eventsourcing::{
-    Aggregate, Body, Hash, Position, ProjectionError, ProjectionStore, Recorded, Rows, StoreError,
+    Aggregate, Body, Hash, Position, ProjectionStore, Recorded, Rows, StoreError, UnknownEvent,
     decode,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::sentences::is_known;
+
 const TABLE: &str = "timeline-summary";
+/// The cases among the contacts: `<case>` -> nothing.
+const OPENED: &str = "timeline-opened";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct CaseRow {
     pub(crate) case: CaseId,
+    /// Whether a case was opened; otherwise it is, so far, a contact.
+    pub(crate) opened: bool,
     pub(crate) case_type: Option<CaseType>,
     pub(crate) risk: Option<RiskLevel>,
     pub(crate) custodian: Option<Party>,
@@ -26,6 +32,10 @@ pub(crate) struct CaseRow {
     pub(crate) received_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) entries: u64,
+    /// Events that are here and wait to be told until what came before them is.
+    pub(crate) waiting: u64,
+    /// Told events that this program does not know, from a newer one.
+    pub(crate) unknown: u64,
     last_event: String,
 }
 
@@ -39,6 +49,7 @@ impl CaseRow {
     fn begin(case: CaseId, at: Timestamp) -> Self {
         Self {
             case,
+            opened: false,
             case_type: None,
             risk: None,
             custodian: None,
@@ -46,6 +57,8 @@ impl CaseRow {
             received_at: at,
             updated_at: at,
             entries: 0,
+            waiting: 0,
+            unknown: 0,
             last_event: String::new(),
         }
     }
@@ -53,6 +66,37 @@ impl CaseRow {
     fn assess(&mut self, case_type: CaseType, risk: RiskLevel) {
         self.case_type = Some(case_type);
         self.risk = Some(risk);
+    }
+
+    /// What the event says of the case as a whole.
+    fn learn(&mut self, event: &Recorded) -> Result<(), UnknownEvent> {
+        let envelope = &event.envelope;
+        match envelope.subject.kind.as_str() {
+            Intake::KIND => match decode::<Intake>(envelope)? {
+                IntakeEvent::Triaged { assessment, .. }
+                | IntakeEvent::Reassessed { assessment, .. } => {
+                    self.assess(assessment.case_type, assessment.risk);
+                }
+                // Counts as the token until custody has made it.
+                IntakeEvent::CaseOpened { custodian, .. } => {
+                    self.opened = true;
+                    self.entrust(custodian, 1);
+                }
+                _ => {}
+            },
+            Custody::KIND => {
+                self.opened = true;
+                match decode::<Custody>(envelope)? {
+                    CustodyEvent::CustodyOpened {
+                        custodian, epoch, ..
+                    } => self.entrust(custodian, epoch),
+                    CustodyEvent::CustodyReleased { to, epoch, .. } => self.entrust(to, epoch),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn entrust(&mut self, custodian: Party, epoch: u64) {
@@ -63,42 +107,58 @@ impl CaseRow {
     }
 }
 
-/// Takes one event of the case into its row.
-pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
+/// Takes one event of a case, as it is told, into its row.
+pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), StoreError> {
     let envelope = &event.envelope;
-    let Some(case) = envelope.caseid.map(CaseId) else {
+    let Some(mut row) = row_of(event, rows)? else {
         return Ok(());
     };
-    let key = case.to_string();
-    let row = rows.get::<CaseRow>(TABLE, key.as_bytes())?;
-    let mut row = row.unwrap_or_else(|| CaseRow::begin(case, envelope.recordedtime));
     row.entries += 1;
     row.received_at = row.received_at.min(envelope.recordedtime);
     if envelope.recordedtime >= row.updated_at {
         row.updated_at = envelope.recordedtime;
         row.last_event = String::from_utf8_lossy(event.body.bytes()).into_owned();
     }
-    match envelope.subject.kind.as_str() {
-        Intake::KIND => match decode::<Intake>(envelope)? {
-            IntakeEvent::Triaged { assessment, .. }
-            | IntakeEvent::Reassessed { assessment, .. } => {
-                row.assess(assessment.case_type, assessment.risk);
-            }
-            // Counts as the token until custody has made it.
-            IntakeEvent::CaseOpened { custodian, .. } => row.entrust(custodian, 1),
-            _ => {}
-        },
-        Custody::KIND => match decode::<Custody>(envelope)? {
-            CustodyEvent::CustodyOpened {
-                custodian, epoch, ..
-            } => row.entrust(custodian, epoch),
-            CustodyEvent::CustodyReleased { to, epoch, .. } => row.entrust(to, epoch),
-            _ => {}
-        },
-        _ => {}
+    // A newer region writes what we do not know: that must not hide the rest of the case.
+    if row.learn(event).is_err() || !is_known(event) {
+        row.unknown += 1;
     }
-    rows.put(TABLE, key.as_bytes(), &row)?;
-    Ok(())
+    if row.opened {
+        rows.put(OPENED, row.case.to_string().as_bytes(), &())?;
+    }
+    put(&row, rows)
+}
+
+/// An event of the case is here, and cannot be told yet.
+pub(crate) fn waits(event: &Recorded, rows: &mut Rows) -> Result<(), StoreError> {
+    let Some(mut row) = row_of(event, rows)? else {
+        return Ok(());
+    };
+    row.waiting += 1;
+    put(&row, rows)
+}
+
+/// The wait of one event has ended.
+pub(crate) fn waits_no_longer(event: &Recorded, rows: &mut Rows) -> Result<(), StoreError> {
+    let Some(mut row) = row_of(event, rows)? else {
+        return Ok(());
+    };
+    row.waiting = row.waiting.saturating_sub(1);
+    put(&row, rows)
+}
+
+fn row_of(event: &Recorded, rows: &Rows) -> Result<Option<CaseRow>, StoreError> {
+    let Some(case) = event.envelope.caseid.map(CaseId) else {
+        return Ok(None);
+    };
+    let row = rows.get::<CaseRow>(TABLE, case.to_string().as_bytes())?;
+    Ok(Some(row.unwrap_or_else(|| {
+        CaseRow::begin(case, event.envelope.recordedtime)
+    })))
+}
+
+fn put(row: &CaseRow, rows: &mut Rows) -> Result<(), StoreError> {
+    rows.put(TABLE, row.case.to_string().as_bytes(), row)
 }
 
 pub(crate) fn find(
@@ -109,20 +169,24 @@ pub(crate) fn find(
     row.map(|value| read(&value)).transpose()
 }
 
-/// At most `limit` cases after one, and where the next page begins.
+/// At most `limit` cases after one, and where the next page begins; with `contacts`, also what never
+/// became a case.
 pub(crate) fn list(
     store: &Arc<dyn ProjectionStore>,
+    contacts: bool,
     after: Option<CaseId>,
     limit: usize,
 ) -> Result<(Vec<CaseRow>, Option<CaseId>), StoreError> {
     let after = after.map(|case| case.to_string());
-    let rows = store.scan(TABLE, b"", after.as_ref().map(String::as_bytes), limit + 1)?;
-    let more = rows.len() > limit;
-    let cases: Vec<CaseRow> = rows
-        .iter()
-        .take(limit)
-        .map(|(_, value)| read(value))
-        .collect::<Result<_, _>>()?;
+    let table = if contacts { TABLE } else { OPENED };
+    let keys = store.scan(table, b"", after.as_ref().map(String::as_bytes), limit + 1)?;
+    let more = keys.len() > limit;
+    let mut cases: Vec<CaseRow> = Vec::new();
+    for (key, _) in keys.iter().take(limit) {
+        let row = store.get(TABLE, key)?;
+        let row = row.ok_or_else(|| StoreError("a listed case is missing".to_owned()))?;
+        cases.push(read(&row)?);
+    }
     let next = cases.last().filter(|_| more).map(|last| last.case);
     Ok((cases, next))
 }

@@ -1,12 +1,17 @@
 //! Verification: reads logs from their first event and says whether everything is there, unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use eventsourcing::{
-    Checkpoint, EventFeed, FeedError, FeedItem, Hash, LogId, Recorded, ScopedId, StreamId, Version,
+    Checkpoint, EventFeed, FeedItem, Hash, LogId, Position, ProjectionStore, Recorded, ScopedId,
+    StoreError, StreamId, Version,
 };
 use futures::StreamExt;
+use uuid::Uuid;
+
+use crate::projection;
+use crate::reading::cause_of;
 
 /// One log, read to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,20 +31,93 @@ pub(crate) struct StreamReport {
     pub(crate) problem: Option<String>,
 }
 
-/// Reads a log to its present end; the feed checks every position and hash on the way.
+/// What this timeline has seen of the logs: it must still be there.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// How far each log has been taken in.
+    checkpoints: BTreeMap<LogId, Checkpoint>,
+    /// What has been told of the case: the hash at each position.
+    told: BTreeMap<LogId, BTreeMap<Position, Hash>>,
+}
+
+impl Seen {
+    /// Ask before reading a log: what was seen by then must be in it.
+    pub(crate) fn of(
+        rows: &Arc<dyn ProjectionStore>,
+        logs: &[LogId],
+        case: Option<ScopedId>,
+    ) -> Result<Self, StoreError> {
+        let mut seen = Self::default();
+        for log in logs {
+            if let Some(at) = rows.checkpoint(projection::NAME, log)? {
+                seen.checkpoints.insert(log.clone(), at);
+            }
+        }
+        if let Some(case) = case {
+            for event in projection::of_case(rows, &case.to_string(), u64::MAX)? {
+                let of_log = seen.told.entry(event.envelope.log()).or_default();
+                of_log.insert(event.position, event.hash);
+            }
+        }
+        Ok(seen)
+    }
+
+    fn compare(&mut self, log: &LogId) -> Compare {
+        Compare {
+            checkpoint: self.checkpoints.remove(log),
+            told: self.told.remove(log).unwrap_or_default(),
+            differs: None,
+        }
+    }
+}
+
+/// One log, compared with what was seen of it while it is read.
+struct Compare {
+    checkpoint: Option<Checkpoint>,
+    told: BTreeMap<Position, Hash>,
+    differs: Option<Position>,
+}
+
+impl Compare {
+    fn take(&mut self, position: Position, hash: &Hash) {
+        let read = self.checkpoint.filter(|read| read.position == position);
+        let told = self.told.remove(&position);
+        let expected = told.iter().chain(read.iter().map(|read| &read.hash));
+        if expected.into_iter().any(|expected| expected != hash) {
+            self.differs.get_or_insert(position);
+        }
+    }
+
+    /// What is wrong with a log that ends at `end`.
+    fn problem(&self, end: Position) -> Option<String> {
+        if let Some(position) = self.differs {
+            return Some(format!(
+                "position {position} is not what this timeline has read there: the log was rewritten"
+            ));
+        }
+        let read = self.checkpoint.map(|read| read.position);
+        let told = self.told.last_key_value().map(|(position, _)| *position);
+        let last = read.max(told).filter(|last| *last > end)?;
+        Some(format!(
+            "the log ends at position {end}, and this timeline has read it up to {last}: its end was cut off"
+        ))
+    }
+}
+
+/// Reads a log on to its present end; the feed checks every position and hash on the way.
 pub(crate) async fn read_log(
     feed: &Arc<dyn EventFeed>,
     log: &LogId,
+    after: Checkpoint,
     mut each: impl FnMut(Recorded),
 ) -> LogReport {
-    let start = Checkpoint::start(log);
     let mut report = LogReport {
         log: log.clone(),
-        events: 0,
-        head: start.hash,
+        events: after.position.0,
+        head: after.hash,
         problem: None,
     };
-    let mut items = feed.follow(log, start);
+    let mut items = feed.follow(log, after);
     while let Some(item) = items.next().await {
         match item {
             Ok(FeedItem::Event(event)) => {
@@ -49,7 +127,7 @@ pub(crate) async fn read_log(
             }
             Ok(FeedItem::CaughtUp) => return report,
             Err(error) => {
-                report.problem = Some(problem(&error));
+                report.problem = Some(error.to_string());
                 return report;
             }
         }
@@ -58,18 +136,40 @@ pub(crate) async fn read_log(
     report
 }
 
-/// Checks the streams of a case: numbered from 1 without a hole, in the case from first to last.
+/// Reads one log from its first event, and compares it with what was seen of it.
+pub(crate) async fn verify_log(
+    feed: &Arc<dyn EventFeed>,
+    log: &LogId,
+    seen: &mut Seen,
+    mut each: impl FnMut(Recorded),
+) -> LogReport {
+    let mut compare = seen.compare(log);
+    let report = read_log(feed, log, Checkpoint::start(log), |event| {
+        compare.take(event.position, &event.hash);
+        each(event);
+    });
+    let mut report = report.await;
+    let end = Position(report.events);
+    report.problem = report.problem.or_else(|| compare.problem(end));
+    report
+}
+
+/// Checks the streams of a case: numbered from 1 without a hole, in the case from first to last, every
+/// cause on record; and every log against what was seen of it.
 pub(crate) async fn verify_case(
     feed: &Arc<dyn EventFeed>,
     logs: &[LogId],
     case: ScopedId,
+    mut seen: Seen,
 ) -> (Vec<StreamReport>, Vec<LogReport>) {
     let mut streams: BTreeMap<(LogId, StreamId), StreamReport> = BTreeMap::new();
+    let mut causes = Causes::default();
     let mut reports = Vec::new();
     for log in logs {
-        let report = read_log(feed, log, |event| {
+        let report = verify_log(feed, log, &mut seen, |event| {
             let of_case = event.envelope.caseid == Some(case);
             let key = (log.clone(), event.envelope.subject.clone());
+            causes.take(&event, of_case);
             if of_case || streams.contains_key(&key) {
                 let stream = streams.entry(key).or_insert_with(|| StreamReport {
                     log: log.clone(),
@@ -82,7 +182,87 @@ pub(crate) async fn verify_case(
         });
         reports.push(report.await);
     }
+    causes.look_again(feed, &reports).await;
+    for ((log, stream), version, cause) in causes.missing() {
+        if let Some(report) = streams.get_mut(&(log, stream)) {
+            report.complain(format!(
+                "the cause of version {version}, event {cause}, is in no log that is followed here"
+            ));
+        }
+    }
     (streams.into_values().collect(), reports)
+}
+
+/// The causes that events of the case name, and whether they have been met.
+#[derive(Default)]
+struct Causes {
+    named: BTreeMap<Uuid, ((LogId, StreamId), Version)>,
+    met: HashSet<Uuid>,
+}
+
+impl Causes {
+    fn take(&mut self, event: &Recorded, of_case: bool) {
+        let envelope = &event.envelope;
+        // Causes lie in the case or in none; whatever else is looked for by `look_again`.
+        if of_case || envelope.caseid.is_none() {
+            self.met.insert(envelope.id);
+        }
+        if let Some(cause) = cause_of(event).filter(|_| of_case) {
+            let place = (envelope.log(), envelope.subject.clone());
+            self.named.entry(cause).or_insert((place, envelope.version));
+        }
+    }
+
+    fn missing(&self) -> Vec<((LogId, StreamId), Version, Uuid)> {
+        let missing = self
+            .named
+            .iter()
+            .filter(|(cause, _)| !self.met.contains(cause));
+        missing
+            .map(|(cause, (place, version))| (place.clone(), *version, *cause))
+            .collect()
+    }
+
+    /// An effect may have been recorded after the log of its cause was read; and a cause may belong
+    /// to another case. Both are rare, so the logs are read for them only now.
+    async fn look_again(&mut self, feed: &Arc<dyn EventFeed>, read: &[LogReport]) {
+        let missing = |causes: &Self| -> HashSet<Uuid> {
+            causes
+                .missing()
+                .into_iter()
+                .map(|(_, _, cause)| cause)
+                .collect()
+        };
+        for from_the_start in [false, true] {
+            let wanted = missing(self);
+            if wanted.is_empty() {
+                return;
+            }
+            for log in read.iter().filter(|log| log.problem.is_none()) {
+                let after = if from_the_start {
+                    Checkpoint::start(&log.log)
+                } else {
+                    log.end()
+                };
+                let met = &mut self.met;
+                let report = read_log(feed, &log.log, after, |event| {
+                    if wanted.contains(&event.envelope.id) {
+                        met.insert(event.envelope.id);
+                    }
+                });
+                report.await;
+            }
+        }
+    }
+}
+
+impl LogReport {
+    pub(crate) fn end(&self) -> Checkpoint {
+        Checkpoint {
+            position: Position(self.events),
+            hash: self.head,
+        }
+    }
 }
 
 impl StreamReport {
@@ -103,6 +283,5 @@ impl StreamReport {
     }
 }
 
-fn problem(error: &FeedError) -> String {
-    error.to_string()
-}
+#[cfg(test)]
+mod tests;

@@ -10,12 +10,12 @@ use tonic::{Code, Status};
 
 use crate::reading::cause_of;
 use crate::replay::{ReplayError, Replayed};
-use crate::sentences::{Names, line};
+use crate::sentences::{Names, line, rule};
 use crate::summary::CaseRow;
 use crate::verify::{LogReport, StreamReport};
 
 pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
-    let names = Names(directory);
+    let names = Names::of(directory);
     let text = line(event, &names);
     let envelope = &event.envelope;
     pb::Entry {
@@ -45,7 +45,7 @@ pub(super) fn entry(event: &Recorded, directory: &DirectoryView) -> pb::Entry {
 }
 
 pub(super) fn summary(case: &CaseRow, directory: &DirectoryView) -> pb::CaseSummary {
-    let names = Names(directory);
+    let names = Names::of(directory);
     let custodian = case
         .custodian
         .map(|unit| names.organization(unit.organization));
@@ -80,6 +80,9 @@ pub(super) fn summary(case: &CaseRow, directory: &DirectoryView) -> pb::CaseSumm
         received_at: Some(moment(case.received_at)),
         updated_at: Some(moment(case.updated_at)),
         entries: case.entries,
+        waiting: case.waiting,
+        unknown_entries: case.unknown,
+        opened: case.opened,
         last_text_zh: last
             .as_ref()
             .map(|line| line.zh.clone())
@@ -135,14 +138,27 @@ pub(super) fn verified_log(report: &LogReport) -> pb::VerifiedLog {
     }
 }
 
-/// A case cannot be replayed while a log it stands in cannot be read whole.
-pub(super) fn unreadable(error: &ReplayError) -> Status {
-    failure(
-        Code::DataLoss,
-        "LOG_UNREADABLE",
-        &format!("the case cannot be replayed: {error}"),
-        "日志无法完整读取，不能回放该个案",
-    )
+/// A case cannot be replayed while its logs cannot be read whole, or not understood.
+pub(super) fn not_replayed(error: &ReplayError) -> Status {
+    let (code, reason, zh) = match error {
+        ReplayError::Unreadable { .. } => (
+            Code::DataLoss,
+            "LOG_UNREADABLE",
+            "日志无法完整读取，不能回放该个案",
+        ),
+        ReplayError::Hole { .. } => (
+            Code::DataLoss,
+            "STREAM_INCOMPLETE",
+            "该个案的记录缺少版本，不能回放",
+        ),
+        ReplayError::Unknown(_) => (
+            Code::FailedPrecondition,
+            "EVENT_UNKNOWN",
+            "该个案含有本程序尚不认识的事件，请升级后回放",
+        ),
+    };
+    let en = format!("the case cannot be replayed: {error}");
+    failure(code, reason, &en, zh)
 }
 
 fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
@@ -166,11 +182,12 @@ fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
                     .parse::<Role>()
                     .map(|role| role.zh().to_owned())
                     .unwrap_or_default(),
-                rule: String::new(),
+                ..pb::Actor::default()
             }
         }
-        Actor::System { rule, .. } => pb::Actor {
-            rule: rule.clone(),
+        Actor::System { rule: name, .. } => pb::Actor {
+            rule: name.clone(),
+            rule_zh: rule(name).zh,
             ..pb::Actor::default()
         },
     }

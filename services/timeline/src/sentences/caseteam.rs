@@ -3,7 +3,7 @@
 use domain::caseteam::{Seat, TeamEvent};
 use domain::values::Term;
 
-use super::{Line, Names, moment, words};
+use super::{Line, Names, words};
 
 pub(super) fn line(event: &TeamEvent, names: &Names<'_>) -> Line {
     match event {
@@ -66,13 +66,13 @@ pub(super) fn line(event: &TeamEvent, names: &Names<'_>) -> Line {
                     "任务“{}”交{}，应于 {} 前完成",
                     order.kind.zh(),
                     owner.zh,
-                    moment(order.due_at)
+                    names.moment(order.due_at)
                 ),
                 format!(
                     "Task for {}: {}, by {}",
                     owner.en,
                     words(order.kind),
-                    moment(order.due_at)
+                    names.moment(order.due_at)
                 ),
             )
         }

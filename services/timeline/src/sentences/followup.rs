@@ -3,7 +3,7 @@
 use domain::followup::{PlanEvent, VisitResult};
 use domain::values::Term;
 
-use super::{Line, Names, moment, words};
+use super::{Line, Names, words};
 
 pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
     match event {
@@ -19,8 +19,12 @@ pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
             )
         }
         PlanEvent::VisitPlanned { kind, due_at, .. } => Line::new(
-            format!("安排{}，应于 {} 前完成", kind.zh(), moment(*due_at)),
-            format!("Follow-up by {} owed by {}", words(*kind), moment(*due_at)),
+            format!("安排{}，应于 {} 前完成", kind.zh(), names.moment(*due_at)),
+            format!(
+                "Follow-up by {} owed by {}",
+                words(*kind),
+                names.moment(*due_at)
+            ),
         ),
         PlanEvent::PlanHandedOver(charge) => {
             let unit = names.unit(charge.unit);
@@ -37,12 +41,12 @@ pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
             }
         },
         PlanEvent::VisitRescheduled { due_at, .. } => Line::new(
-            format!("随访改期至 {} 前", moment(*due_at)),
-            format!("Follow-up put off to {}", moment(*due_at)),
+            format!("随访改期至 {} 前", names.moment(*due_at)),
+            format!("Follow-up put off to {}", names.moment(*due_at)),
         ),
         PlanEvent::VisitMissed { due_at, .. } => Line::new(
-            format!("随访逾期未完成，应于 {} 前完成", moment(*due_at)),
-            format!("Follow-up missed: it was due by {}", moment(*due_at)),
+            format!("随访逾期未完成，应于 {} 前完成", names.moment(*due_at)),
+            format!("Follow-up missed: it was due by {}", names.moment(*due_at)),
         ),
     }
 }

@@ -5,7 +5,7 @@ use domain::intake::triage::Assessment;
 use domain::intake::{IntakeEvent, ProposalCause};
 use domain::values::Term;
 
-use super::{Line, Names, list, moment, words};
+use super::{Line, Names, list, words};
 
 #[expect(clippy::too_many_lines, reason = "one arm an event, nothing else")]
 pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
@@ -31,8 +31,11 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
             )
         }
         IntakeEvent::FirstActionMissed { due_at } => Line::new(
-            format!("首次处置超时，应于 {} 前完成", moment(*due_at)),
-            format!("No first action by {}, when it was due", moment(*due_at)),
+            format!("首次处置超时，应于 {} 前完成", names.moment(*due_at)),
+            format!(
+                "No first action by {}, when it was due",
+                names.moment(*due_at)
+            ),
         ),
         IntakeEvent::EmergencyServiceTold { service, .. } => Line::new(
             format!("已同步通报 {}", service.zh()),
@@ -93,11 +96,15 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
             format!("Basis for disclosure: {}", words(basis.basis)),
         ),
         IntakeEvent::CallbackPlanned { plan } => Line::new(
-            format!("计划回拨，{} 至 {}", moment(plan.from), moment(plan.until)),
+            format!(
+                "计划回拨，{} 至 {}",
+                names.moment(plan.from),
+                names.moment(plan.until)
+            ),
             format!(
                 "Call-back planned, {} to {}",
-                moment(plan.from),
-                moment(plan.until)
+                names.moment(plan.from),
+                names.moment(plan.until)
             ),
         ),
         IntakeEvent::CallbackPlanCancelled { because } => Line::new(
@@ -232,10 +239,7 @@ fn proposed(to: &Line, because: &ProposalCause) -> Line {
             failed_attempts,
             rules_version,
         } => Line::new(
-            format!(
-                "规则（{rules_version}）建议转介至{}：{failed_attempts} 次回拨未接通",
-                to.zh
-            ),
+            format!("规则建议转介至{}：{failed_attempts} 次回拨未接通", to.zh),
             format!(
                 "The rule ({rules_version}) proposes a referral to {}: {failed_attempts} failed call-backs",
                 to.en

@@ -7,7 +7,7 @@ use domain::referral::{
 };
 use domain::values::Term;
 
-use super::{Line, Names, moment, words};
+use super::{Line, Names, words};
 
 pub(super) fn of_referral(event: &ReferralEvent, names: &Names<'_>) -> Line {
     match event {
@@ -49,18 +49,26 @@ pub(super) fn of_referral(event: &ReferralEvent, names: &Names<'_>) -> Line {
         ReferralEvent::Expired { to, due_at, .. } => {
             let to = names.unit(*to);
             Line::new(
-                format!("{}未在 {} 前答复，超时提级", to.zh, moment(*due_at)),
-                format!("{} did not answer by {}: escalated", to.en, moment(*due_at)),
+                format!("{}未在 {} 前答复，超时提级", to.zh, names.moment(*due_at)),
+                format!(
+                    "{} did not answer by {}: escalated",
+                    to.en,
+                    names.moment(*due_at)
+                ),
             )
         }
         ReferralEvent::DutyOfficerAlarmed { to, due_at, .. } => {
             let to = names.unit(*to);
             Line::new(
-                format!("{}未在 {} 前答复，已警示值班负责人", to.zh, moment(*due_at)),
+                format!(
+                    "{}未在 {} 前答复，已警示值班负责人",
+                    to.zh,
+                    names.moment(*due_at)
+                ),
                 format!(
                     "{} did not answer by {}: its duty officer was alarmed",
                     to.en,
-                    moment(*due_at)
+                    names.moment(*due_at)
                 ),
             )
         }
@@ -83,10 +91,10 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
             paused_until: Some(until),
             ..
         } => Line::new(
-            format!("要求补充信息，计时暂停至 {}", moment(*until)),
+            format!("要求补充信息，计时暂停至 {}", names.moment(*until)),
             format!(
                 "More information asked for; the clock stands still until {}",
-                moment(*until)
+                names.moment(*until)
             ),
         ),
         AssignmentEvent::InformationRequested {
@@ -96,10 +104,13 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
             "More information asked for; the clock runs on",
         ),
         AssignmentEvent::InformationArrived { answer_due_at, .. } => Line::new(
-            format!("补充信息已收到，应于 {} 前答复", moment(*answer_due_at)),
+            format!(
+                "补充信息已收到，应于 {} 前答复",
+                names.moment(*answer_due_at)
+            ),
             format!(
                 "The information arrived; an answer is due by {}",
-                moment(*answer_due_at)
+                names.moment(*answer_due_at)
             ),
         ),
         AssignmentEvent::PauseEnded { .. } => Line::new(
@@ -131,12 +142,12 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
             format!(
                 "申请退单：{}，应于 {} 前裁定",
                 code.zh(),
-                moment(*decision_due_at)
+                names.moment(*decision_due_at)
             ),
             format!(
                 "Return proposed: {}; a decision is due by {}",
                 words(*code),
-                moment(*decision_due_at)
+                names.moment(*decision_due_at)
             ),
         ),
         AssignmentEvent::CancellationConfirmed { .. } => {
@@ -227,7 +238,7 @@ fn dispatched(dispatch: &Dispatch, names: &Names<'_>) -> Line {
         names.unit(dispatch.terms.from),
         names.unit(dispatch.terms.to),
     );
-    let due = moment(dispatch.answer_due_at);
+    let due = names.moment(dispatch.answer_due_at);
     Line::new(
         format!(
             "{}派单至{}，风险{}，应于 {due} 前答复",
