@@ -118,8 +118,8 @@ pub(super) fn line(event: &IntakeEvent, names: &Names<'_>) -> Line {
             format!("Call-back {number}: {}", words(attempt.outcome)),
         ),
         IntakeEvent::CallbackMissed { until } => Line::new(
-            format!("至 {} 未按计划回拨", moment(*until)),
-            format!("Nobody called back by {}, as planned", moment(*until)),
+            format!("至 {} 未按计划回拨", names.moment(*until)),
+            format!("Nobody called back by {}, as planned", names.moment(*until)),
         ),
         IntakeEvent::CallbacksExhausted { exhaustion, .. } => Line::new(
             format!(
