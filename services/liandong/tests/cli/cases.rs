@@ -27,6 +27,8 @@ fn triaged() -> pb::CaseSummary {
         entries: 7,
         last_text_zh: "已分诊".to_owned(),
         last_text_en: "triaged".to_owned(),
+        opened: true,
+        ..pb::CaseSummary::default()
     }
 }
 
@@ -61,7 +63,7 @@ fn entry(position: u64, bookkeeping: bool) -> pb::Entry {
             organization_en: "Qingdao".to_owned(),
             role: "Authorised".to_owned(),
             role_zh: "授权负责人".to_owned(),
-            rule: String::new(),
+            ..pb::Actor::default()
         }),
         caused_by: String::new(),
         text_zh: "青岛受理".to_owned(),
