@@ -18,6 +18,11 @@ impl Identify for DirectoryView {
         };
         self.may_act(person, organization, role).map_err(refused)
     }
+
+    fn knows_organization(&self, organization: &str) -> bool {
+        let id = organization.parse();
+        id.is_ok_and(|id| self.organization(id).is_some())
+    }
 }
 
 fn malformed() -> IdentityRefused {

@@ -42,23 +42,28 @@ impl Due {
         }]
     }
 
-    /// What makes it be looked at again at `until`, though it stays due since `due_at`.
+    /// What makes it be looked at again at `until`, though it stays due since `due_at`; a duty that
+    /// has ended or moved meanwhile is only not looked at again.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written down.
     pub fn row_postponed(
         &self,
+        store: &Arc<dyn ProjectionStore>,
         woken_at: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<Change>, StoreError> {
-        let value = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
-        let mut changes = self.row_removal(woken_at);
-        changes.push(Change::Put {
-            table: BY_TIME.to_owned(),
-            key: self.key(until).into_bytes(),
-            value,
-        });
-        Ok(changes)
+        let mut rows = Rows::new(store.clone());
+        let of = duty_key(&self.stream, &self.duty);
+        let woke_by = self.key(woken_at);
+        rows.delete(BY_TIME, woke_by.as_bytes());
+        if rows.get::<String>(BY_DUTY, of.as_bytes())? == Some(woke_by) {
+            let key = self.key(until);
+            rows.put(BY_TIME, key.as_bytes(), self)?;
+            // Whoever ends the duty finds it where it is now.
+            rows.put(BY_DUTY, of.as_bytes(), &key)?;
+        }
+        Ok(rows.into_changes())
     }
 
     /// Text that sorts by time: signed milliseconds, moved into the unsigned range. Rounded up:
@@ -137,32 +142,58 @@ mod tests {
     use crate::rows::Commit;
     use crate::testing::MemoryRows;
 
+    fn due_at(due_at: Timestamp) -> Due {
+        Due {
+            due_at,
+            duty: "answer".to_owned(),
+            stream: StreamId::new("note", ScopedId::new(Region::CENTRAL, Uuid::nil())),
+            cause: Uuid::nil(),
+            case: None,
+        }
+    }
+
+    fn commit(store: &Arc<dyn ProjectionStore>, changes: Vec<Change>) {
+        let checkpoint = None;
+        let commit = Commit {
+            changes,
+            checkpoint,
+        };
+        store.commit(commit).unwrap();
+    }
+
+    fn started(due: &Due) -> Arc<dyn ProjectionStore> {
+        let store: Arc<dyn ProjectionStore> = Arc::new(MemoryRows::default());
+        let mut rows = Rows::new(store.clone());
+        rows.start_duty(due).unwrap();
+        commit(&store, rows.into_changes());
+        store
+    }
+
     #[test]
     fn nobody_is_woken_before_the_duty_is_due() {
         for nanos in [-1_000_000, -1, 0, 1, 999_999, 1_000_000, 1_000_001] {
-            let due_at = Timestamp::from_nanosecond(nanos).unwrap();
-            let store: Arc<dyn ProjectionStore> = Arc::new(MemoryRows::default());
-            let mut rows = Rows::new(store.clone());
-            let due = Due {
-                due_at,
-                duty: "answer".to_owned(),
-                stream: StreamId::new("note", ScopedId::new(Region::CENTRAL, Uuid::nil())),
-                cause: Uuid::nil(),
-                case: None,
-            };
-            rows.start_duty(&due).unwrap();
-            let changes = rows.into_changes();
-            let checkpoint = None;
-            store
-                .commit(Commit {
-                    changes,
-                    checkpoint,
-                })
-                .unwrap();
-            let (wake_at, found) = first_due(&store).unwrap().unwrap();
+            let moment = Timestamp::from_nanosecond(nanos).unwrap();
+            let due = due_at(moment);
+            let (wake_at, found) = first_due(&started(&due)).unwrap().unwrap();
             assert_eq!(found, due);
-            assert!(wake_at >= due_at, "{wake_at} is before {due_at}");
-            assert!(wake_at.duration_since(due_at).as_millis() < 1);
+            assert!(wake_at >= moment, "{wake_at} is before {moment}");
+            assert!(wake_at.duration_since(moment).as_millis() < 1);
         }
+    }
+
+    #[test]
+    fn a_duty_that_was_postponed_still_ends_and_one_that_ended_is_not_postponed() {
+        let (then, later) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(60).unwrap());
+        let due = due_at(then);
+        let store = started(&due);
+        commit(&store, due.row_postponed(&store, then, later).unwrap());
+        assert_eq!(first_due(&store).unwrap(), Some((later, due.clone())));
+        let mut rows = Rows::new(store.clone());
+        rows.end_duty(&due.stream, &due.duty).unwrap();
+        commit(&store, rows.into_changes());
+        assert_eq!(first_due(&store).unwrap(), None);
+
+        commit(&store, due.row_postponed(&store, then, later).unwrap());
+        assert_eq!(first_due(&store).unwrap(), None);
     }
 }

@@ -5,6 +5,7 @@ use futures::stream::BoxStream;
 use crate::chain::{ChainBroken, Checkpoint};
 use crate::envelope::Recorded;
 use crate::ids::LogId;
+use crate::log::Damage;
 
 /// Brings the events of logs to whoever follows them: in log order, each at least once.
 pub trait EventFeed: Send + Sync {
@@ -32,6 +33,9 @@ pub enum FeedError {
     /// What the log says now does not continue what was followed before: never followed further.
     #[error("{log} does not continue what was followed: {broken}")]
     Broken { log: LogId, broken: ChainBroken },
+    /// The log is damaged below what it has acknowledged: following again does not mend it.
+    #[error("{log}: {damage}")]
+    Damaged { log: LogId, damage: Damage },
     /// The log is away or cannot be read now; following again later may work.
     #[error("{log} cannot be followed now: {cause}")]
     Unavailable { log: LogId, cause: String },

@@ -38,6 +38,6 @@ pub use log::{
     Append, AppendError, Appended, Damage, Durability, EventLog, Head, ReadError, Verified, Write,
 };
 pub use order::{ClockDrift, HybridClock, Order};
-pub use policy::{Policy, PolicyError, policy_request_id};
+pub use policy::{NotASkipReason, Policy, PolicyError, SkipReason, policy_request_id};
 pub use projection::{Projection, ProjectionError, Rows};
 pub use rows::{Change, Commit, ProjectionStore, Row, StoreError};

@@ -191,7 +191,7 @@ impl System {
                 .progress
                 .all()
                 .into_iter()
-                .map(|(of, log, at)| ((of, log), at))
+                .map(|of| ((of.runner, of.log), of.position))
                 .collect();
             let follows = service.followers.iter().flat_map(|(name, logs)| {
                 logs.iter()

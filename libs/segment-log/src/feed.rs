@@ -92,7 +92,7 @@ impl Following {
                 return self.accept(event);
             }
             let page = self.log.read_all(self.at.position, PAGE).await;
-            let page = page.map_err(|error| self.unavailable(&error))?;
+            let page = page.map_err(|error| self.unread(error))?;
             let at_the_end = page.is_empty();
             self.page = page.into_iter();
             if at_the_end && self.stage == Stage::CatchingUp {
@@ -119,7 +119,7 @@ impl Following {
             None => Some(Checkpoint::start(self.log.id()).hash),
             Some(before) => {
                 let page = self.log.read_all(Position(before), 1).await;
-                let page = page.map_err(|error| self.unavailable(&error))?;
+                let page = page.map_err(|error| self.unread(error))?;
                 page.first().map(|event| event.hash)
             }
         };
@@ -141,10 +141,11 @@ impl Following {
         FeedError::Broken { log, broken }
     }
 
-    fn unavailable(&self, error: &ReadError) -> FeedError {
-        FeedError::Unavailable {
-            log: self.log.id().clone(),
-            cause: error.to_string(),
+    fn unread(&self, error: ReadError) -> FeedError {
+        let log = self.log.id().clone();
+        match error {
+            ReadError::Damaged(damage) => FeedError::Damaged { log, damage },
+            ReadError::Unavailable(cause) => FeedError::Unavailable { log, cause },
         }
     }
 }

@@ -1,14 +1,18 @@
 //! gRPC conventions: one gate for commands and queries, one mapping of errors, one server.
 
+mod connection;
 mod consistency;
 mod deadline;
 mod fields;
 mod gate;
+mod health;
 mod identity;
 mod incoming;
 mod operations;
+mod page;
 mod server;
 mod status;
+mod typed;
 mod watch;
 
 pub use consistency::ConsistencyToken;
@@ -17,6 +21,7 @@ pub use fields::{
 };
 pub use gate::{DigestKey, Gate};
 pub use identity::{Identify, IdentityRefused, ORGANIZATION, PERSON, ROLE};
+pub use page::Page;
 pub use server::{COMPRESSION, MAX_DECODED_BYTES, MAX_ENCODED_BYTES, Server, ServerError};
-pub use status::{failure, refused, rejected, violation};
+pub use status::{failure, not_shown, refused, rejected, violation};
 pub use watch::{Watched, watch};

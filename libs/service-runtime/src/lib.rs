@@ -15,6 +15,6 @@ pub mod telemetry;
 
 pub use clock::SystemClock;
 pub use parked::{Operation, ParkedCase, ParkedEvent, ParkedOutcome, list_parked};
-pub use progress::{Behind, Progress};
+pub use progress::{Behind, Follower, Progress};
 pub use service::{AddRoutes, Ports, Running, Service, WithLog};
 pub use tasks::{TaskFailed, Tasks};

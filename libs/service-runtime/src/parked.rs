@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use eventsourcing::{
-    Actor, Body, Change, Hash, LogId, Position, ProjectionStore, Recorded, StoreError,
+    Actor, Body, Change, Hash, LogId, Position, ProjectionStore, Recorded, Row, SkipReason,
+    StoreError,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct ParkedEvent {
     /// When the event had been recorded, by its own region.
     pub recorded_at: Timestamp,
     body: String,
+    /// Where the row stands.
+    #[serde(skip)]
+    key: Vec<u8>,
 }
 
 /// A case that waits in one policy, and how much of it.
@@ -58,7 +62,7 @@ pub enum Operation {
     Skip {
         case: String,
         by: Actor,
-        reason: String,
+        reason: SkipReason,
         answer: oneshot::Sender<ParkedOutcome>,
     },
 }
@@ -68,7 +72,7 @@ impl Operation {
         self,
     ) -> (
         String,
-        Option<(Actor, String)>,
+        Option<(Actor, SkipReason)>,
         oneshot::Sender<ParkedOutcome>,
     ) {
         match self {
@@ -93,8 +97,8 @@ pub fn list_parked(rows: &Arc<dyn ProjectionStore>) -> Result<Vec<ParkedEvent>, 
             return Ok(found);
         };
         after = Some(last.clone());
-        for (_, value) in &page {
-            found.push(read(value)?);
+        for row in page {
+            found.push(read(row)?);
         }
     }
 }
@@ -119,7 +123,7 @@ impl Parked {
         let found = self
             .rows
             .scan(TABLE, self.prefix(case).as_bytes(), None, 1)?;
-        found.first().map(|(_, value)| read(value)).transpose()
+        found.into_iter().next().map(read).transpose()
     }
 
     pub(crate) fn add(&self, event: &Recorded, cause: &str) -> Result<Vec<Change>, StoreError> {
@@ -138,32 +142,9 @@ impl Parked {
             cause: cause.to_owned(),
             recorded_at: envelope.recordedtime,
             body: String::from_utf8_lossy(event.body.bytes()).into_owned(),
-        };
-        let value = serde_json::to_vec(&parked).map_err(|error| StoreError(error.to_string()))?;
-        Ok(vec![Change::Put {
-            table: TABLE.to_owned(),
             key: key.into_bytes(),
-            value,
-        }])
-    }
-
-    pub(crate) fn removal(&self, parked: &ParkedEvent) -> Vec<Change> {
-        let found = self.rows.scan(
-            TABLE,
-            self.prefix(&parked.case).as_bytes(),
-            None,
-            usize::MAX,
-        );
-        let of_event = found
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|(_, value)| read(value).is_ok_and(|row| row.event_id == parked.event_id));
-        of_event
-            .map(|(key, _)| Change::Delete {
-                table: TABLE.to_owned(),
-                key,
-            })
-            .collect()
+        };
+        Ok(vec![parked.row()?])
     }
 
     /// Events of several logs wait in the order in which they came.
@@ -188,6 +169,33 @@ impl ParkedEvent {
         let body = Body::from_bytes(self.body.clone().into()).map_err(unreadable)?;
         Recorded::read(self.position, self.hash, body).map_err(unreadable)
     }
+
+    /// It waits no longer.
+    pub(crate) fn removal(&self) -> Change {
+        Change::Delete {
+            table: TABLE.to_owned(),
+            key: self.key.clone(),
+        }
+    }
+
+    /// It still waits, now for this cause.
+    pub(crate) fn waits_for(&self, cause: &str) -> Result<Change, StoreError> {
+        let cause = cause.to_owned();
+        Self {
+            cause,
+            ..self.clone()
+        }
+        .row()
+    }
+
+    fn row(&self) -> Result<Change, StoreError> {
+        let value = serde_json::to_vec(self).map_err(|error| StoreError(error.to_string()))?;
+        Ok(Change::Put {
+            table: TABLE.to_owned(),
+            key: self.key.clone(),
+            value,
+        })
+    }
 }
 
 fn case_of(event: &Recorded) -> String {
@@ -197,7 +205,8 @@ fn case_of(event: &Recorded) -> String {
         .map_or_else(|| NO_CASE.to_owned(), |case| case.to_string())
 }
 
-fn read(value: &[u8]) -> Result<ParkedEvent, StoreError> {
-    serde_json::from_slice(value)
-        .map_err(|error| StoreError(format!("a parked event is unreadable: {error}")))
+fn read((key, value): Row) -> Result<ParkedEvent, StoreError> {
+    let parked: ParkedEvent = serde_json::from_slice(&value)
+        .map_err(|error| StoreError(format!("a parked event is unreadable: {error}")))?;
+    Ok(ParkedEvent { key, ..parked })
 }

@@ -84,8 +84,15 @@ impl Service {
             stop: tasks.stop().clone(),
         };
         let mut followers = Vec::new();
+        // Known to follow before any of them has run: nobody takes "not begun" for "nobody follows".
+        let follows = |runner: &'static str, logs: Vec<LogId>| {
+            for log in &logs {
+                ports.progress.follows(runner, log);
+            }
+            (runner, logs)
+        };
         for projection in self.projections {
-            followers.push((projection.name(), projection.logs()));
+            followers.push(follows(projection.name(), projection.logs()));
             let name = format!(
                 "{} {} projection {}",
                 ports.region,
@@ -104,7 +111,7 @@ impl Service {
             let commands = CommandHandler::new(log, ports.clock.clone());
             for policy in policies {
                 let (send, receive) = mpsc::channel(OPERATIONS_WAITING);
-                followers.push((policy.name(), policy.logs()));
+                followers.push(follows(policy.name(), policy.logs()));
                 operations.push((policy.name(), send));
                 let name = format!("{} {} policy {}", ports.region, self.name, policy.name());
                 tasks.spawn(

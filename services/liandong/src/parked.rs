@@ -1,11 +1,13 @@
 //! Commands about parked cases: events that a policy could not act on, and that wait for a decision.
 
 use clap::Subcommand;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use domain::ids::CaseId;
-use eventsourcing::Region;
+use eventsourcing::{Region, SkipReason};
 use proto::operations::v1 as pb;
 use proto::operations::v1::operations_service_client::OperationsServiceClient;
 use serde::Serialize;
+use service_runtime::grpc::enum_number;
 use tonic::transport::Channel;
 
 use crate::client::{Client, ClientArgs};
@@ -36,9 +38,9 @@ pub(crate) enum ParkedCommand {
         #[command(flatten)]
         waiting: Waiting,
 
-        /// Why; stored in the clear, so no personal data; at most 200 characters
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
+        /// Why
+        #[arg(long, value_parser = reasons())]
+        reason: SkipReason,
     },
 }
 
@@ -62,6 +64,13 @@ fn case_or_none(text: &str) -> Result<String, String> {
         Err(_) if text == "-" => Ok(text.to_owned()),
         Err(error) => Err(format!("{error}, or be `-`")),
     }
+}
+
+fn reasons() -> impl TypedValueParser<Value = SkipReason> {
+    let words = SkipReason::ALL.map(|reason| {
+        PossibleValue::new(reason.name()).help(format!("{} {}", reason.en(), reason.zh()))
+    });
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<SkipReason>())
 }
 
 pub(crate) fn run(
@@ -111,12 +120,23 @@ const HEADINGS: &[Heading] = &[
 ];
 
 async fn list(client: &Client, screen: Screen) -> Result<(), Failure> {
-    let request = client.request(pb::ListParkedRequest {});
-    let listed = service(client).list_parked(request).await;
-    let listed = listed
-        .map_err(|status| client.refused(&status))?
-        .into_inner();
-    let parked: Vec<Parked> = listed.cases.into_iter().map(Parked::from).collect();
+    let mut parked: Vec<Parked> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = client.request(pb::ListParkedRequest {
+            page_size: 0,
+            page_token,
+        });
+        let listed = service(client).list_parked(request).await;
+        let listed = listed
+            .map_err(|status| client.refused(&status))?
+            .into_inner();
+        parked.extend(listed.cases.into_iter().map(Parked::from));
+        page_token = listed.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
     screen.answer(&parked, HEADINGS, |parked| {
         parked.iter().map(Parked::row).collect()
     })
@@ -170,14 +190,14 @@ async fn retry(client: &Client, waiting: Waiting, screen: Screen) -> Result<(), 
 async fn skip(
     client: &Client,
     waiting: Waiting,
-    reason: String,
+    reason: SkipReason,
     screen: Screen,
 ) -> Result<(), Failure> {
     let request = client.request(pb::SkipParkedRequest {
         region: waiting.region.to_string(),
         policy: waiting.policy,
         case_id: waiting.case,
-        reason,
+        reason: enum_number::<pb::SkipReason>(reason.name()),
     });
     let skipped = service(client).skip_parked(request).await;
     let skipped = skipped

@@ -105,7 +105,7 @@ impl TimelineService for TimelineApi {
             let cursor = cursor.parse().ok();
             projection::after(&rows, case.as_deref(), cursor, WATCH_PAGE)
                 .map_err(|error| gate.store_failed(&error))
-        });
+        })?;
         let directory = self.directory.clone();
         Ok(Response::new(
             watched

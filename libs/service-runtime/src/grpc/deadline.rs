@@ -1,4 +1,5 @@
-//! Deadlines: a call that runs out of time ends with DEADLINE_EXCEEDED, stream or not.
+//! Deadlines: a call that runs out of time ends with DEADLINE_EXCEEDED, stream or not; and one that
+//! is still open a moment after the server was told to stop ends with UNAVAILABLE.
 //!
 //! tonic's own time-out answers CANCELLED and never ends a stream that has begun. It cannot be
 //! switched off, so this layer, inside it, is a little earlier.
@@ -11,32 +12,43 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::status::failure;
+use super::typed::is_grpc;
 
 /// What a call gets if it names no deadline itself; streams then have none.
 const DEFAULT: Duration = Duration::from_mins(1);
 /// How much earlier than tonic's own time-out.
 const EARLIER: Duration = Duration::from_millis(5);
 
+/// How long an open call may go on once the server stops; watches end at once by themselves.
+const GRACE: Duration = Duration::from_secs(2);
+
 #[derive(Clone)]
-pub(super) struct DeadlineLayer;
+pub(super) struct DeadlineLayer {
+    pub(super) stop: CancellationToken,
+}
 
 impl<S> Layer<S> for DeadlineLayer {
     type Service = DeadlineService<S>;
 
     fn layer(&self, inner: S) -> DeadlineService<S> {
-        DeadlineService { inner }
+        DeadlineService {
+            inner,
+            stop: self.stop.clone(),
+        }
     }
 }
 
 #[derive(Clone)]
 pub(super) struct DeadlineService<S> {
     inner: S,
+    stop: CancellationToken,
 }
 
 impl<S> Service<Request<Body>> for DeadlineService<S>
@@ -57,14 +69,18 @@ where
         let asked = asked_for(request.headers());
         let until = Instant::now() + asked.map_or(DEFAULT, |asked| asked.saturating_sub(EARLIER));
         let answer = self.inner.call(request);
+        let stop = self.stop.clone();
         async move {
-            match tokio::time::timeout_at(until, answer).await {
-                Err(_) => Ok(exceeded().into_http()),
-                Ok(Ok(response)) if asked.is_some() => {
-                    Ok(response.map(|body| Body::new(Limited::new(body, until))))
-                }
-                Ok(answered) => answered,
+            let unary = ended(Some(until), stop.clone());
+            let answered = tokio::select! {
+                answered = answer => answered?,
+                why = unary => return Ok(why.into_http()),
+            };
+            if !is_grpc(&answered) {
+                return Ok(answered);
             }
+            let stream = ended(asked.map(|_| until), stop);
+            Ok(answered.map(|body| Body::new(Limited::new(body, stream))))
         }
         .boxed()
     }
@@ -98,18 +114,45 @@ fn exceeded() -> Status {
     )
 }
 
-/// A response body that ends with DEADLINE_EXCEEDED when its time is up.
+fn stopping() -> Status {
+    failure(
+        Code::Unavailable,
+        "STOPPING",
+        "the service is stopping: call again, elsewhere or later",
+        "服务即将停止，请稍后重试",
+    )
+}
+
+/// Resolves when a call must end, and says why.
+async fn ended(until: Option<Instant>, stop: CancellationToken) -> Status {
+    let up = async {
+        match until {
+            Some(until) => tokio::time::sleep_until(until).await,
+            None => std::future::pending().await,
+        }
+    };
+    let stopped = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = up => exceeded(),
+        () = stopped => stopping(),
+    }
+}
+
+/// A response body that ends with a status of ours when it must.
 struct Limited {
     body: Body,
-    up: Pin<Box<Sleep>>,
+    end: BoxFuture<'static, Status>,
     ended: bool,
 }
 
 impl Limited {
-    fn new(body: Body, until: Instant) -> Self {
+    fn new(body: Body, end: impl Future<Output = Status> + Send + 'static) -> Self {
         Self {
             body,
-            up: Box::pin(tokio::time::sleep_until(until)),
+            end: end.boxed(),
             ended: false,
         }
     }
@@ -126,15 +169,13 @@ impl http_body::Body for Limited {
         if self.ended {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if self.up.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
+        // Asked first: a stream that always has more must end as well.
+        let Poll::Ready(why) = self.end.as_mut().poll(cx) else {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        };
         self.ended = true;
         let mut trailers = HeaderMap::new();
-        let added = exceeded().add_header(&mut trailers);
+        let added = why.add_header(&mut trailers);
         Poll::Ready(Some(added.map(|()| Frame::trailers(trailers))))
     }
 
@@ -147,24 +188,71 @@ impl http_body::Body for Limited {
 mod tests {
     use super::*;
 
+    use std::convert::Infallible;
+
+    use http_body::Body as _;
+    use tower::ServiceExt;
+
+    fn call(timeout: Option<&str>) -> Request<Body> {
+        let mut request = Request::new(Body::empty());
+        if let Some(timeout) = timeout {
+            let headers = request.headers_mut();
+            headers.insert("grpc-timeout", timeout.parse().unwrap());
+        }
+        request
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_call_that_never_answers_ends_with_deadline_exceeded_asked_for_or_not() {
-        use tower::ServiceExt;
         for (header, within) in [(Some("300m"), Duration::from_millis(300)), (None, DEFAULT)] {
             let never = tower::service_fn(|_: Request<Body>| {
-                std::future::pending::<Result<Response<Body>, std::convert::Infallible>>()
+                std::future::pending::<Result<Response<Body>, Infallible>>()
             });
-            let mut request = Request::new(Body::empty());
-            if let Some(header) = header {
-                request
-                    .headers_mut()
-                    .insert("grpc-timeout", header.parse().unwrap());
-            }
+            let layer = DeadlineLayer {
+                stop: CancellationToken::new(),
+            };
             let before = Instant::now();
-            let response = DeadlineLayer.layer(never).oneshot(request).await.unwrap();
+            let response = layer.layer(never).oneshot(call(header)).await.unwrap();
             assert_eq!(response.headers()["grpc-status"], "4");
             assert!(before.elapsed() <= within);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_never_answers_ends_soon_after_the_stop() {
+        let never = tower::service_fn(|_: Request<Body>| {
+            std::future::pending::<Result<Response<Body>, Infallible>>()
+        });
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let before = Instant::now();
+        let layer = DeadlineLayer { stop };
+        let response = layer.layer(never).oneshot(call(None)).await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], "14");
+        assert!(before.elapsed() <= GRACE + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_by_its_deadline_though_it_always_has_more() {
+        struct Endless;
+        impl http_body::Body for Endless {
+            type Data = Bytes;
+            type Error = Status;
+
+            fn poll_frame(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+                Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"more")))))
+            }
+        }
+        let (until, stop) = (Instant::now(), CancellationToken::new());
+        let mut body = Limited::new(Body::new(Endless), ended(Some(until), stop));
+        tokio::time::advance(Duration::from_millis(5)).await;
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
+        let trailers = frame.unwrap().unwrap().into_trailers().unwrap();
+        assert_eq!(trailers["grpc-status"], "4");
+        assert!(body.is_end_stream());
     }
 
     #[test]

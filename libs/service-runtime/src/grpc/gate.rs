@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::consistency::ConsistencyToken;
 use super::fields::{field, optional, timestamp};
+use super::identity::WhoExists;
 use super::status::{failure, internal, refused, violation};
 use super::watch::{Watched, watch};
 use crate::progress::Progress;
@@ -66,7 +67,9 @@ impl Gate {
         let traceparent = request.metadata().get("traceparent");
         let traceparent = traceparent
             .and_then(|value| value.to_str().ok())
+            .filter(|text| is_traceparent(text))
             .map(str::to_owned);
+        let known = request.extensions().get::<WhoExists>().cloned();
         let mut command = request.into_inner();
         if command.encoded_len() > MAX_REQUEST_BYTES {
             return Err(violation(
@@ -78,6 +81,7 @@ impl Gate {
         let meta = command
             .take_meta()
             .ok_or_else(|| violation("meta", "it must be set", "必须填写"))?;
+        check_on_behalf_of(&meta.on_behalf_of, known.as_ref())?;
         let context = RequestContext {
             digest: self.digest(&actor, &command, &meta),
             traceparent,
@@ -162,17 +166,23 @@ impl Gate {
     }
 
     /// Streams what `read` finds after the cursor, and goes on as the service takes in more.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what no watch can have given as a cursor.
     pub fn watch<M: Send + 'static>(
         &self,
         resume_cursor: String,
         read: impl Fn(&str) -> Result<Vec<(String, M)>, Status> + Send + Sync + 'static,
-    ) -> BoxStream<'static, Result<Watched<M>, Status>> {
-        watch(
-            self.stop.clone(),
-            self.progress.moved(),
-            resume_cursor,
-            read,
-        )
+    ) -> Result<BoxStream<'static, Result<Watched<M>, Status>>, Status> {
+        if !is_cursor(&resume_cursor) {
+            return Err(violation(
+                "resume_cursor",
+                "not a cursor that a watch has answered",
+                "不是订阅消息所带的游标",
+            ));
+        }
+        let (stop, progress) = (self.stop.clone(), self.progress.clone());
+        Ok(watch(stop, progress, resume_cursor, read))
     }
 
     /// What failed before a command could be given.
@@ -219,6 +229,50 @@ fn actor_of<T>(request: &Request<T>) -> Result<Actor, Status> {
             "未能确定操作人",
         )
     })
+}
+
+/// Someone acts for an organization that exists, or says nothing of the kind.
+fn check_on_behalf_of(organization: &str, known: Option<&WhoExists>) -> Result<(), Status> {
+    let exists = |known: &WhoExists| known.0.knows_organization(organization);
+    if organization.is_empty() || known.is_some_and(exists) {
+        return Ok(());
+    }
+    Err(violation(
+        "meta.on_behalf_of",
+        "the directory has no such organization",
+        "名录中没有该组织",
+    ))
+}
+
+/// The id of a store's rows, and a number in them; empty begins at the beginning.
+fn is_cursor(text: &str) -> bool {
+    let parts = text.rsplit_once('-');
+    text.is_empty()
+        || parts.is_some_and(|(store, number)| {
+            Uuid::try_parse(store).is_ok() && store.len() == 36 && is_lower_hex(number, 16)
+        })
+}
+
+/// W3C Trace Context, version 00: what is not of that form is nobody's trace.
+fn is_traceparent(text: &str) -> bool {
+    let not_zero = |part: &str| part.bytes().any(|digit| digit != b'0');
+    match text.split('-').collect::<Vec<_>>()[..] {
+        ["00", trace, parent, flags] => {
+            is_lower_hex(trace, 32)
+                && is_lower_hex(parent, 16)
+                && is_lower_hex(flags, 2)
+                && not_zero(trace)
+                && not_zero(parent)
+        }
+        _ => false,
+    }
+}
+
+fn is_lower_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn request_context(actor: Actor, meta: &CommandMeta) -> Result<RequestContext, Status> {
@@ -271,5 +325,43 @@ fn command_result(answer: &Answer) -> CommandResult {
         }
         .to_string(),
         repeated: answer.repeated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trace_context_of_the_standard_s_form_is_taken() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_traceparent(good));
+        for bad in [
+            "",
+            "call me on 138 0013 8000",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_cursor_of_ours_is_resumed_at() {
+        let store = Uuid::from_u128(7);
+        assert!(is_cursor("") && is_cursor(&format!("{store}-00000000000000ff")));
+        for bad in [
+            "x",
+            "1",
+            "-",
+            "王小明",
+            &store.to_string(),
+            &format!("{store}-ff"),
+        ] {
+            assert!(!is_cursor(bad), "{bad}");
+        }
     }
 }

@@ -31,7 +31,14 @@ pub trait Identify: Send + Sync + 'static {
     /// [`IdentityRefused`] saying why this person may not act so.
     fn identify(&self, person: &str, organization: &str, role: &str)
     -> Result<(), IdentityRefused>;
+
+    /// Whether there is such an organization, of any region.
+    fn knows_organization(&self, organization: &str) -> bool;
 }
+
+/// Goes along with a request past the identity layer, for what a handler must ask of the directory.
+#[derive(Clone)]
+pub(super) struct WhoExists(pub(super) Arc<dyn Identify>);
 
 /// This person may not act so. The sentences name no other person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,9 +92,13 @@ where
             .any(|open| request.uri().path().starts_with(open))
         {
             match actor(request.headers(), self.identify.as_ref()) {
-                Ok(actor) => request.extensions_mut().insert(actor),
+                Ok(actor) => {
+                    request.extensions_mut().insert(actor);
+                    let who_exists = WhoExists(self.identify.clone());
+                    request.extensions_mut().insert(who_exists);
+                }
                 Err(refused) => return ready(Ok(refused.into_http())).boxed(),
-            };
+            }
         }
         self.inner.call(request).boxed()
     }

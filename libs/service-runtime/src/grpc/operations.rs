@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use eventsourcing::{Actor, Region};
+use eventsourcing::{Actor, Region, ScopedId, SkipReason};
 use proto::operations::v1 as pb;
 use proto::operations::v1::operations_service_server::OperationsService;
 use tokio::sync::oneshot;
 use tonic::{Code, Request, Response, Status};
 
-use super::fields::{field, required};
+use super::fields::{field, term};
+use super::page::Page;
 use super::status::{failure, internal};
 use crate::parked::{Operation, ParkedEvent, ParkedOutcome, list_parked};
+use crate::progress::Follower;
 use crate::service::Running;
 
 /// The role that may look at and decide about parked cases.
@@ -26,27 +28,34 @@ impl OperationsService for Operations {
         &self,
         request: Request<pb::ListParkedRequest>,
     ) -> Result<Response<pb::ListParkedResponse>, Status> {
-        operator(&request)?;
+        let of = self.own(&request)?;
+        let request = request.into_inner();
+        let page = Page::try_new(request.page_size, &request.page_token)?;
         let mut cases = Vec::new();
-        for service in self.services.iter() {
+        for service in of {
             let events = list_parked(&service.rows).map_err(|error| internal(&error))?;
             // Sorted by policy and case: neighbours belong together.
             for of_case in events.chunk_by(|a, b| (&a.policy, &a.case) == (&b.policy, &b.case)) {
                 cases.push(parked_case(service, of_case));
             }
         }
-        Ok(Response::new(pb::ListParkedResponse { cases }))
+        cases.sort_by_key(parked_key);
+        let (cases, next_page_token) = page.of(cases, parked_key);
+        Ok(Response::new(pb::ListParkedResponse {
+            cases,
+            next_page_token,
+        }))
     }
 
     async fn retry_parked(
         &self,
         request: Request<pb::RetryParkedRequest>,
     ) -> Result<Response<pb::RetryParkedResponse>, Status> {
-        operator(&request)?;
+        let (_, of) = operator(&request)?;
         let request = request.into_inner();
         let case = request.case_id;
         let outcome = self
-            .ask(&request.region, &request.policy, |answer| {
+            .ask(of, &request.region, &request.policy, |answer| {
                 Operation::Retry { case, answer }
             })
             .await?;
@@ -60,16 +69,18 @@ impl OperationsService for Operations {
         &self,
         request: Request<pb::SkipParkedRequest>,
     ) -> Result<Response<pb::SkipParkedResponse>, Status> {
-        let by = operator(&request)?;
+        let (by, of) = operator(&request)?;
         let request = request.into_inner();
-        let reason = required("reason", &request.reason, 200)?.to_owned();
+        let reason = term::<pb::SkipReason, SkipReason>("reason", request.reason)?;
         let case = request.case_id;
         let outcome = self
-            .ask(&request.region, &request.policy, |answer| Operation::Skip {
-                case,
-                by,
-                reason,
-                answer,
+            .ask(of, &request.region, &request.policy, |answer| {
+                Operation::Skip {
+                    case,
+                    by,
+                    reason,
+                    answer,
+                }
             })
             .await?;
         Ok(Response::new(pb::SkipParkedResponse {
@@ -82,34 +93,46 @@ impl OperationsService for Operations {
         &self,
         request: Request<pb::ListProgressRequest>,
     ) -> Result<Response<pb::ListProgressResponse>, Status> {
-        operator(&request)?;
-        let runners = self.services.iter().flat_map(|service| {
-            service
-                .progress
-                .all()
-                .into_iter()
-                .map(|(runner, log, position)| pb::RunnerProgress {
-                    region: service.region.to_string(),
-                    service: service.name.to_owned(),
-                    runner,
-                    log: log.to_string(),
-                    position: position.0,
-                })
+        let of = self.own(&request)?;
+        let request = request.into_inner();
+        let page = Page::try_new(request.page_size, &request.page_token)?;
+        let all = of.into_iter().flat_map(|service| {
+            let followers = service.progress.all().into_iter();
+            followers.map(|follower| runner_progress(service, follower))
         });
+        let mut runners: Vec<_> = all.collect();
+        runners.sort_by_key(runner_key);
+        let (runners, next_page_token) = page.of(runners, runner_key);
         Ok(Response::new(pb::ListProgressResponse {
-            runners: runners.collect(),
+            runners,
+            next_page_token,
         }))
     }
 }
 
 impl Operations {
+    /// The services of the operator's own region.
+    fn own<T>(&self, request: &Request<T>) -> Result<Vec<&Arc<Running>>, Status> {
+        let (_, region) = operator(request)?;
+        let is_own = |service: &&Arc<Running>| service.region == region;
+        let own: Vec<_> = self.services.iter().filter(is_own).collect();
+        if own.is_empty() && !self.services.is_empty() {
+            return Err(other_region());
+        }
+        Ok(own)
+    }
+
     async fn ask(
         &self,
+        of: Region,
         region: &str,
         policy: &str,
         operation: impl FnOnce(oneshot::Sender<ParkedOutcome>) -> Operation,
     ) -> Result<ParkedOutcome, Status> {
         let region: Region = field("region", region)?;
+        if region != of {
+            return Err(other_region());
+        }
         let runner = self
             .services
             .iter()
@@ -142,15 +165,55 @@ impl Operations {
     }
 }
 
-fn operator<T>(request: &Request<T>) -> Result<Actor, Status> {
-    match request.extensions().get::<Actor>() {
-        Some(actor @ Actor::Person { role, .. }) if role == OPERATOR => Ok(actor.clone()),
-        _ => Err(failure(
+/// Who asks, and the region of the organization they act for.
+fn operator<T>(request: &Request<T>) -> Result<(Actor, Region), Status> {
+    let not_one = || {
+        failure(
             Code::PermissionDenied,
             "NOT_AN_OPERATOR",
             "only an administrator may do this",
             "仅管理员可执行此操作",
-        )),
+        )
+    };
+    match request.extensions().get::<Actor>() {
+        Some(
+            actor @ Actor::Person {
+                role, organization, ..
+            },
+        ) if role == OPERATOR => {
+            let organization: ScopedId = organization.parse().map_err(|_| not_one())?;
+            Ok((actor.clone(), organization.region))
+        }
+        _ => Err(not_one()),
+    }
+}
+
+fn other_region() -> Status {
+    failure(
+        Code::PermissionDenied,
+        "OTHER_REGION",
+        "only an administrator of the region whose services these are may do this",
+        "仅该地区所属单位的管理员可执行此操作",
+    )
+}
+
+fn parked_key(case: &pb::ParkedCase) -> String {
+    format!("{}/{}/{}", case.service, case.policy, case.case_id)
+}
+
+fn runner_key(of: &pb::RunnerProgress) -> String {
+    format!("{}/{}/{}", of.service, of.runner, of.log)
+}
+
+fn runner_progress(service: &Running, follower: Follower) -> pb::RunnerProgress {
+    pb::RunnerProgress {
+        region: service.region.to_string(),
+        service: service.name.to_owned(),
+        runner: follower.runner,
+        log: follower.log.to_string(),
+        position: follower.position.0,
+        caught_up: follower.caught_up,
+        halted: follower.halted.unwrap_or_default(),
     }
 }
 

@@ -9,17 +9,20 @@ use proto::operations::v1::operations_service_server::OperationsServiceServer;
 use tokio::net::TcpListener;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tower::ServiceBuilder;
 
 use super::deadline::DeadlineLayer;
+use super::health::Health;
 use super::identity::{Identify, IdentityLayer};
 use super::incoming::incoming;
 use super::operations::Operations;
+use super::typed::TypedLayer;
 use crate::service::{AddRoutes, Running};
 use crate::tasks::Tasks;
 
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// How long open calls may go on once the server stops; watches end at once by themselves.
+/// Calls end, and connections are cut, well before; else this is a bug of ours, and told.
 const DRAIN: Duration = Duration::from_secs(10);
 const MAX_STREAMS: u32 = 256;
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
@@ -76,7 +79,10 @@ impl Server {
         tasks: &Tasks,
     ) -> Result<(), ServerError> {
         let (running, adds): (Vec<_>, Vec<_>) = services.into_iter().unzip();
-        let mut routes = base_routes(running)?;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let contexts: Vec<_> = running.iter().map(|service| service.name).collect();
+        let told = Health::of(reporter, &contexts);
+        let mut routes = base_routes(Routes::new(crate::tuned!(health)), running)?;
         for add in adds {
             routes = add(routes);
         }
@@ -85,18 +91,18 @@ impl Server {
             let router = std::mem::take(routes.axum_router_mut());
             *routes.axum_router_mut() = router.route("/metrics", render);
         }
+        let stop = tasks.stop().clone();
         let layers = ServiceBuilder::new()
-            .layer(DeadlineLayer)
+            .layer(TypedLayer)
+            .layer(DeadlineLayer { stop: stop.clone() })
             .layer(IdentityLayer { identify })
             .into_inner();
-        let stop = tasks.stop().clone();
         let (connections, accepting) = incoming(self.listener, stop.clone());
         tasks.spawn(format!("accepting on {}", self.address), accepting);
         let router = tonic::transport::Server::builder()
             .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
-            .tcp_keepalive(Some(KEEPALIVE))
             .max_concurrent_streams(MAX_STREAMS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .layer(layers)
@@ -104,8 +110,10 @@ impl Server {
         let serving =
             router.serve_with_incoming_shutdown(connections, stop.clone().cancelled_owned());
         tasks.spawn(format!("serving on {}", self.address), async move {
+            told.tell(ServingStatus::Serving).await;
             let too_long = async {
                 stop.cancelled().await;
+                told.tell(ServingStatus::NotServing).await;
                 tokio::time::sleep(DRAIN).await;
             };
             tokio::select! {
@@ -117,9 +125,8 @@ impl Server {
     }
 }
 
-/// Health, reflection in both versions that clients speak, and operations.
-fn base_routes(running: Vec<Arc<Running>>) -> Result<Routes, ServerError> {
-    let (_, health) = tonic_health::server::health_reporter();
+/// Beside health: reflection in both versions that clients speak, and operations.
+fn base_routes(health: Routes, running: Vec<Arc<Running>>) -> Result<Routes, ServerError> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -128,7 +135,7 @@ fn base_routes(running: Vec<Arc<Running>>) -> Result<Routes, ServerError> {
     let operations = Operations {
         services: Arc::new(running),
     };
-    Ok(Routes::new(crate::tuned!(health))
+    Ok(health
         .add_service(crate::tuned!(reflection().build_v1()?))
         .add_service(crate::tuned!(reflection().build_v1alpha()?))
         .add_service(crate::tuned!(OperationsServiceServer::new(operations))))

@@ -46,8 +46,20 @@ pub fn violation(field: &str, en: impl Into<String>, zh: impl Into<String>) -> S
 
 /// A status that is neither a rejection nor about a field: a reason, and a sentence in each language.
 pub fn failure(code: Code, reason: &str, en: &str, zh: &str) -> Status {
+    failure_with(code, reason, [], en, zh)
+}
+
+/// The same, with values that programs need to go on.
+pub(super) fn failure_with<const N: usize>(
+    code: Code,
+    reason: &str,
+    values: [(&str, String); N],
+    en: &str,
+    zh: &str,
+) -> Status {
+    let values = values.map(|(name, value)| (name.to_owned(), value));
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason, DOMAIN, HashMap::new());
+    details.set_error_info(reason, DOMAIN, HashMap::from(values));
     details.set_localized_message("zh-CN", zh);
     Status::with_error_details(code, en, details)
 }
@@ -85,6 +97,11 @@ pub fn refused(error: &CommandError) -> Status {
         | CommandError::Unknown(_)
         | CommandError::Envelope(_) => internal(error),
     }
+}
+
+/// Who asks may not see it, whether or not it is there; the sentences say who may.
+pub fn not_shown(en: &str, zh: &str) -> Status {
+    failure(Code::PermissionDenied, "NOT_PERMITTED", en, zh)
 }
 
 /// Anything else: the cause goes to the log, not to the caller.

@@ -9,7 +9,8 @@ use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use super::status::failure;
+use super::status::failure_with;
+use crate::progress::Progress;
 
 /// A watcher hears something at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -24,6 +25,7 @@ pub enum Watched<M> {
 
 struct Watch<M, R> {
     stop: CancellationToken,
+    progress: Progress,
     moved: Receiver<u64>,
     cursor: String,
     read: R,
@@ -32,12 +34,13 @@ struct Watch<M, R> {
     ended: bool,
 }
 
-/// Streams what `read` finds after a cursor (a page at a time, empty at the end), whenever it moved.
+/// Streams what `read` finds after a cursor (a page at a time, empty at the end), whenever the
+/// service moved. "Caught up" is said once the service itself has taken in all that was there.
 ///
 /// Ends with UNAVAILABLE, naming the cursor to resume at, when the service stops.
 pub fn watch<M, R>(
     stop: CancellationToken,
-    moved: Receiver<u64>,
+    progress: Progress,
     resume_cursor: String,
     read: R,
 ) -> BoxStream<'static, Result<Watched<M>, Status>>
@@ -47,7 +50,8 @@ where
 {
     let watch = Watch {
         stop,
-        moved,
+        moved: progress.moved(),
+        progress,
         cursor: resume_cursor,
         read,
         ready: VecDeque::new(),
@@ -74,16 +78,18 @@ where
             if self.stop.is_cancelled() {
                 return Err(self.stopping());
             }
+            let mut all_was_there = false;
             if self.ready.is_empty() {
                 // Seen before reading, so that what comes while we read is not missed.
                 self.moved.mark_unchanged();
+                all_was_there = self.progress.has_caught_up();
                 self.ready = (self.read)(&self.cursor)?.into();
             }
             if let Some((cursor, item)) = self.ready.pop_front() {
                 self.cursor.clone_from(&cursor);
                 return Ok(Watched::Item { cursor, item });
             }
-            if !self.caught_up {
+            if all_was_there && !self.caught_up {
                 self.caught_up = true;
                 return Ok(Watched::CaughtUp {
                     cursor: self.cursor.clone(),
@@ -100,9 +106,10 @@ where
     }
 
     fn stopping(&self) -> Status {
-        failure(
+        failure_with(
             Code::Unavailable,
             "STOPPING",
+            [("resume_cursor", self.cursor.clone())],
             &format!(
                 "the service is stopping: watch again with resume_cursor {:?}",
                 self.cursor
@@ -119,16 +126,15 @@ where
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use tonic_types::StatusExt;
+
     use super::*;
 
     type Shared = Arc<Mutex<Vec<u32>>>;
     type Messages = BoxStream<'static, Result<Watched<u32>, Status>>;
 
-    fn watching(
-        rows: &Shared,
-        cursor: &str,
-    ) -> (Messages, tokio::sync::watch::Sender<u64>, CancellationToken) {
-        let (moved, seen) = tokio::sync::watch::channel(0);
+    fn watching(rows: &Shared, cursor: &str) -> (Messages, Progress, CancellationToken) {
+        let progress = Progress::default();
         let stop = CancellationToken::new();
         let rows = rows.clone();
         let read = move |after: &str| {
@@ -141,8 +147,8 @@ mod tests {
                 .collect())
         };
         (
-            watch(stop.clone(), seen, cursor.to_owned(), read),
-            moved,
+            watch(stop.clone(), progress.clone(), cursor.to_owned(), read),
+            progress,
             stop,
         )
     }
@@ -150,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn a_watcher_gets_what_is_there_then_caught_up_then_what_comes() {
         let rows: Shared = Arc::new(Mutex::new(vec![1, 2]));
-        let (mut watched, moved, stop) = watching(&rows, "1");
+        let (mut watched, progress, stop) = watching(&rows, "1");
         let item = |n: u32| Watched::Item {
             cursor: n.to_string(),
             item: n,
@@ -162,19 +168,21 @@ mod tests {
         );
 
         rows.lock().unwrap().push(3);
-        moved.send(1).unwrap();
+        progress.caught_up("rows", &"310000.intake".parse().unwrap());
         assert_eq!(watched.next().await.unwrap().unwrap(), item(3));
 
         stop.cancel();
         let stopped = watched.next().await.unwrap().unwrap_err();
         assert_eq!(stopped.code(), Code::Unavailable);
         assert!(stopped.message().contains("\"3\""), "{stopped}");
+        let info = stopped.get_error_details().error_info().cloned().unwrap();
+        assert_eq!(info.metadata["resume_cursor"], "3");
         assert!(watched.next().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_watch_beats() {
-        let (mut watched, _moved, _stop) = watching(&Shared::default(), "");
+        let (mut watched, _progress, _stop) = watching(&Shared::default(), "");
         assert!(matches!(
             watched.next().await.unwrap().unwrap(),
             Watched::CaughtUp { .. }

@@ -2,21 +2,25 @@
 //!
 //! What it made of each event is in its own log (the act, or `PolicyDeclined`, or `PolicySkipped`),
 //! so a lost checkpoint only means reading again. What fails is tried a few times, then the case is
-//! parked: later events of that case wait behind it, other cases go on.
+//! parked: later events of that case wait behind it, other cases go on. When the log has no room or
+//! cannot be read, nothing is wrong with the event: the policy waits with it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eventsourcing::{
     Actor, Change, Checkpoint, CommandError, CommandHandler, Commit, Hash, LogId, Policy,
-    PolicyError, Recorded, Rejected, RequestContext, Rows, ScopedId, Step, policy_request_id,
+    PolicyError, Recorded, Rejected, RequestContext, Rows, ScopedId, SkipReason, Step,
+    policy_request_id,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::backoff::Backoff;
 use super::follow::Following;
-use super::{Runner, RunnerError, commit, is_fatal};
+use super::{Remedy, Runner, RunnerError, blocking, commit, remedy};
 use crate::parked::{Operation, Parked, ParkedOutcome};
 
 /// How often a failing event is tried before its case is parked, and how long between.
@@ -46,7 +50,7 @@ pub(crate) async fn act(
             biased;
             Some(operation) = operations.recv() => acting.operate(operation).await?,
             batch = following.next() => match batch? {
-                Some((log, events)) => acting.batch(&log, &events).await?,
+                Some((log, events)) => acting.batch(&log, events).await?,
                 None => return Ok(()),
             },
         }
@@ -60,75 +64,118 @@ struct Acting {
     parked: Parked,
 }
 
+/// What came of an event.
+enum Tried {
+    /// What to commit because of it; `None` if it was no concern of the policy.
+    Done(Option<Vec<Change>>),
+    /// Somebody has to look at it.
+    Fails(String),
+    /// The log cannot take anything now.
+    Waits(String),
+    Stopped,
+}
+
 impl Acting {
-    async fn batch(&self, log: &LogId, events: &[Recorded]) -> Result<(), RunnerError> {
-        for (index, event) in events.iter().enumerate() {
-            let changes = self.event(event).await?;
-            let is_last = index + 1 == events.len();
+    async fn batch(&self, log: &LogId, events: Vec<Recorded>) -> Result<(), RunnerError> {
+        let last = events.last().map(|event| event.position);
+        for event in events {
+            let (position, hash) = (event.position, event.hash);
+            let ControlFlow::Continue(changes) = self.event(&Arc::new(event)).await? else {
+                return Ok(());
+            };
+            let is_last = last == Some(position);
             if let Some(changes) = changes.or(is_last.then(Vec::new)) {
-                let at = Checkpoint {
-                    position: event.position,
-                    hash: event.hash,
+                let (name, at) = (self.policy.name(), Checkpoint { position, hash });
+                let checkpoint = Some((name.to_owned(), log.clone(), at));
+                let all = Commit {
+                    changes,
+                    checkpoint,
                 };
-                let checkpoint = Some((self.policy.name().to_owned(), log.clone(), at));
-                commit(
-                    &self.runner,
-                    Commit {
-                        changes,
-                        checkpoint,
-                    },
-                )
-                .await?;
-                self.runner
-                    .ports
-                    .progress
-                    .reached(self.policy.name(), log, at.position);
+                commit(&self.runner, all).await?;
+                self.runner.ports.progress.reached(name, log, position);
             }
         }
         Ok(())
     }
 
-    /// What to commit because of one event; `None` if it was no concern of the policy.
-    async fn event(&self, event: &Recorded) -> Result<Option<Vec<Change>>, RunnerError> {
+    /// What to commit because of one event; `None` if it was no concern of the policy. `Break` if the
+    /// service stops before that is known.
+    async fn event(
+        &self,
+        event: &Arc<Recorded>,
+    ) -> Result<ControlFlow<(), Option<Vec<Change>>>, RunnerError> {
         if self.parked.waits(event)? {
-            return Ok(Some(
-                self.parked
-                    .add(event, "an earlier event of the case is parked")?,
-            ));
+            let cause = "an earlier event of the case is parked";
+            return Ok(ControlFlow::Continue(Some(self.parked.add(event, cause)?)));
         }
-        match self.try_a_few_times(event).await? {
-            Ok(changes) => Ok(changes),
-            Err(cause) => {
-                let policy = self.policy.name();
-                tracing::error!(policy, event = %event.envelope.id, cause, "case parked");
-                metrics::counter!("liandong_policy_parked_total", "policy" => policy).increment(1);
-                Ok(Some(self.parked.add(event, &cause)?))
+        let policy = self.policy.name();
+        let mut backoff = Backoff::default();
+        loop {
+            match self.try_a_few_times(event).await? {
+                Tried::Done(changes) => return Ok(ControlFlow::Continue(changes)),
+                Tried::Fails(cause) => {
+                    tracing::error!(policy, event = %event.envelope.id, cause, "case parked");
+                    metrics::counter!("liandong_policy_parked_total", "policy" => policy)
+                        .increment(1);
+                    return Ok(ControlFlow::Continue(Some(self.parked.add(event, &cause)?)));
+                }
+                Tried::Waits(cause) => {
+                    tracing::warn!(policy, event = %event.envelope.id, cause, "policy waits");
+                    metrics::counter!("liandong_policy_waits_total", "policy" => policy)
+                        .increment(1);
+                    if self.runner.pause(backoff.next()).await.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Tried::Stopped => return Ok(ControlFlow::Break(())),
             }
         }
     }
 
-    async fn try_a_few_times(
-        &self,
-        event: &Recorded,
-    ) -> Result<Result<Option<Vec<Change>>, String>, RunnerError> {
+    async fn try_a_few_times(&self, event: &Arc<Recorded>) -> Result<Tried, RunnerError> {
         let mut cause = String::new();
         for wait in TRIES {
-            tokio::time::sleep(wait).await;
+            if self.runner.pause(wait).await.is_break() {
+                return Ok(Tried::Stopped);
+            }
             match self.once(event).await {
-                Ok(changes) => return Ok(Ok(changes)),
-                Err(Failure::Command(error)) if is_fatal(&error) => {
-                    return Err(RunnerError::Log(error.to_string()));
-                }
-                Err(error) => cause = error.to_string(),
+                Ok(changes) => return Ok(Tried::Done(changes)),
+                Err(Failure::Policy(error)) => cause = error.to_string(),
+                Err(Failure::Command(error)) => match remedy(&error) {
+                    Remedy::Stop => return Err(RunnerError::Log(error.to_string())),
+                    Remedy::Wait => return Ok(Tried::Waits(error.to_string())),
+                    Remedy::Park => cause = error.to_string(),
+                },
             }
         }
-        Ok(Err(cause))
+        self.unless_on_record(event, cause).await
     }
 
-    async fn once(&self, event: &Recorded) -> Result<Option<Vec<Change>>, Failure> {
+    /// An event that an operator gave up on stays given up when the rows are rebuilt.
+    async fn unless_on_record(
+        &self,
+        event: &Recorded,
+        cause: String,
+    ) -> Result<Tried, RunnerError> {
+        match self.commands.first_answer(&self.request(event)).await {
+            Ok(Some(_)) => Ok(Tried::Done(Some(Vec::new()))),
+            Ok(None) => Ok(Tried::Fails(cause)),
+            Err(error) => match remedy(&error) {
+                Remedy::Stop => Err(RunnerError::Log(error.to_string())),
+                Remedy::Wait => Ok(Tried::Waits(error.to_string())),
+                Remedy::Park => Ok(Tried::Fails(cause)),
+            },
+        }
+    }
+
+    async fn once(&self, event: &Arc<Recorded>) -> Result<Option<Vec<Change>>, Failure> {
+        let (policy, of) = (self.policy.clone(), event.clone());
         let mut rows = Rows::new(self.runner.ports.rows.clone());
-        let steps = self.policy.react(event, &mut rows)?;
-        let changes = rows.into_changes();
+        let (steps, changes) = blocking(move || {
+            let steps = policy.react(&of, &mut rows)?;
+            Ok::<_, PolicyError>((steps, rows.into_changes()))
+        })
+        .await?;
         if steps.is_empty() {
             return Ok((!changes.is_empty()).then_some(changes));
         }
@@ -162,7 +209,7 @@ impl Acting {
     async fn operate(&self, operation: Operation) -> Result<(), RunnerError> {
         let (case, skip, answer) = operation.into_parts();
         let outcome = match skip {
-            Some((by, reason)) => self.skip(&case, &by, &reason).await?,
+            Some((by, reason)) => self.skip(&case, &by, reason).await?,
             None => self.retry(&case).await?,
         };
         // The operator may have gone; what was done stays done.
@@ -174,28 +221,26 @@ impl Acting {
     async fn retry(&self, case: &str) -> Result<ParkedOutcome, RunnerError> {
         let mut done = 0;
         while let Some(parked) = self.parked.first(case)? {
-            let event = parked.event()?;
-            match self.try_a_few_times(&event).await? {
-                Ok(changes) => {
+            let event = Arc::new(parked.event()?);
+            let still_parked = match self.try_a_few_times(&event).await? {
+                Tried::Done(changes) => {
                     let mut changes = changes.unwrap_or_default();
-                    changes.extend(self.parked.removal(&parked));
-                    commit(
-                        &self.runner,
-                        Commit {
-                            changes,
-                            checkpoint: None,
-                        },
-                    )
-                    .await?;
+                    changes.push(parked.removal());
+                    self.commit_parked(changes).await?;
                     done += 1;
+                    continue;
                 }
-                Err(cause) => {
-                    return Ok(ParkedOutcome {
-                        done,
-                        still_parked: Some(cause),
-                    });
+                Tried::Fails(cause) => {
+                    self.commit_parked(vec![parked.waits_for(&cause)?]).await?;
+                    cause
                 }
-            }
+                Tried::Waits(cause) => cause,
+                Tried::Stopped => "the service is stopping".to_owned(),
+            };
+            return Ok(ParkedOutcome {
+                done,
+                still_parked: Some(still_parked),
+            });
         }
         Ok(ParkedOutcome {
             done,
@@ -208,7 +253,7 @@ impl Acting {
         &self,
         case: &str,
         by: &Actor,
-        reason: &str,
+        reason: SkipReason,
     ) -> Result<ParkedOutcome, RunnerError> {
         let Some(parked) = self.parked.first(case)? else {
             return Ok(ParkedOutcome {
@@ -216,15 +261,10 @@ impl Acting {
                 still_parked: None,
             });
         };
-        let event = parked.event()?;
-        let request = RequestContext {
-            actor: by.clone(),
-            ..self.request(&event)
-        };
-        let note =
-            json!({ "policy": self.policy.name(), "cause": event.envelope.id, "reason": reason });
-        match self.note(&request, "PolicySkipped", note).await {
-            Err(error) if is_fatal(&error) => return Err(RunnerError::Log(error.to_string())),
+        match self.give_up(&parked.event()?, by, reason).await {
+            Err(error) if remedy(&error) == Remedy::Stop => {
+                return Err(RunnerError::Log(error.to_string()));
+            }
             Err(error) => {
                 return Ok(ParkedOutcome {
                     done: 0,
@@ -233,25 +273,45 @@ impl Acting {
             }
             Ok(()) => {}
         }
-        let changes = self.parked.removal(&parked);
-        commit(
-            &self.runner,
-            Commit {
-                changes,
-                checkpoint: None,
-            },
-        )
-        .await?;
+        self.commit_parked(vec![parked.removal()]).await?;
         self.retry(case).await
     }
 
-    async fn note(
+    /// The note stands under the policy's own request id, so the policy itself writes it; who decided
+    /// stands in it.
+    async fn give_up(
         &self,
-        request: &RequestContext,
-        name: &'static str,
-        note: serde_json::Value,
+        event: &Recorded,
+        by: &Actor,
+        reason: SkipReason,
     ) -> Result<(), CommandError> {
-        write_note(&self.commands, request, name, note).await
+        let (person, organization) = match by {
+            Actor::Person {
+                person,
+                organization,
+                ..
+            } => (person, Some(organization.clone())),
+            Actor::System { rule, .. } => (rule, None),
+        };
+        let request = RequestContext {
+            on_behalf_of: organization,
+            ..self.request(event)
+        };
+        let note = json!({
+            "policy": self.policy.name(),
+            "cause": event.envelope.id,
+            "reason": reason.name(),
+            "by": person,
+        });
+        write_note(&self.commands, &request, "PolicySkipped", note).await
+    }
+
+    async fn commit_parked(&self, changes: Vec<Change>) -> Result<(), RunnerError> {
+        let all = Commit {
+            changes,
+            checkpoint: None,
+        };
+        Ok(commit(&self.runner, all).await?)
     }
 }
 

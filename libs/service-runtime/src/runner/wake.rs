@@ -8,7 +8,7 @@ use eventsourcing::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::act::{Failure, declined, rule_request};
-use super::{Runner, RunnerError, commit};
+use super::{Remedy, Runner, RunnerError, blocking, commit, remedy};
 
 /// A duty whose command failed (the disk is full, its history is not understood) is tried again then.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -19,7 +19,7 @@ pub(crate) async fn wake(
     rules: Vec<Arc<dyn DueRule>>,
 ) -> Result<(), RunnerError> {
     let mut moved = runner.ports.progress.moved();
-    loop {
+    while !runner.stop.is_cancelled() {
         moved.mark_unchanged();
         let first = first_due(&runner.ports.rows)?;
         let now = runner.ports.clock.now();
@@ -45,6 +45,7 @@ pub(crate) async fn wake(
             _ = moved.changed() => {}
         }
     }
+    Ok(())
 }
 
 fn has_caught_up(runner: &Runner, commands: &CommandHandler) -> bool {
@@ -65,15 +66,16 @@ async fn fire(
 ) -> Result<(), RunnerError> {
     let mut changes = due.row_removal(woken_at);
     for rule in rules {
-        if let Err(error) = command(commands, rule.as_ref(), due).await {
+        if let Err(error) = command(commands, rule, due).await {
             if let Failure::Command(error) = &error
-                && super::is_fatal(error)
+                && remedy(error) == Remedy::Stop
             {
                 return Err(RunnerError::Log(error.to_string()));
             }
             tracing::error!(rule = rule.name(), stream = %due.stream, %error, "a due rule failed");
             metrics::counter!("liandong_due_failures_total", "rule" => rule.name()).increment(1);
-            changes = due.row_postponed(woken_at, runner.ports.clock.now() + AGAIN_AFTER)?;
+            let until = runner.ports.clock.now() + AGAIN_AFTER;
+            changes = due.row_postponed(&runner.ports.rows, woken_at, until)?;
         }
     }
     commit(
@@ -87,8 +89,13 @@ async fn fire(
     Ok(())
 }
 
-async fn command(commands: &CommandHandler, rule: &dyn DueRule, due: &Due) -> Result<(), Failure> {
-    let steps = rule.command(due)?;
+async fn command(
+    commands: &CommandHandler,
+    rule: &Arc<dyn DueRule>,
+    due: &Due,
+) -> Result<(), Failure> {
+    let (asked, of) = (rule.clone(), due.clone());
+    let steps = blocking(move || asked.command(&of)).await?;
     if steps.is_empty() {
         return Ok(());
     }

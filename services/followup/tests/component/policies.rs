@@ -195,7 +195,7 @@ async fn parked(bench: &Bench) -> Vec<ParkedCase> {
     let admin = bench.caller("qd-admin", Role::Administrator);
     let listed = operations(bench)
         .await
-        .list_parked(admin.request(ListParkedRequest {}))
+        .list_parked(admin.request(ListParkedRequest::default()))
         .await;
     listed.unwrap().into_inner().cases
 }

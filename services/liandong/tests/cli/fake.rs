@@ -191,6 +191,7 @@ impl OperationsService for Fake {
         self.answer(request, |script, _| {
             Ok(operations::ListParkedResponse {
                 cases: script.parked.clone(),
+                next_page_token: String::new(),
             })
         })
     }

@@ -90,7 +90,7 @@ fn a_skip_carries_its_reason_and_may_be_of_no_case() {
             "form-team",
             "-",
             "--reason",
-            "recorded twice",
+            "RecordedInError",
         ];
         let done = run(at(&url, "sh-admin", &skip)).await;
         assert_eq!(
@@ -101,7 +101,7 @@ fn a_skip_carries_its_reason_and_may_be_of_no_case() {
         );
         let asked = &asked.lock().unwrap().asked[0];
         assert!(
-            asked.contains("case_id: \"-\"") && asked.contains("recorded twice"),
+            asked.contains("case_id: \"-\"") && asked.contains("RecordedInError"),
             "{asked}"
         );
     });

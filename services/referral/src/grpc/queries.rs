@@ -164,7 +164,7 @@ impl ReferralApi {
         let watched = self.gate.watch(request.resume_cursor, move |cursor| {
             inbox::changes(&rows, desk, cursor, WATCH_PAGE)
                 .map_err(|error| gate.store_failed(&error))
-        });
+        })?;
         Ok(watched
             .map(move |message| Ok(watched_message(message?, &actor)))
             .boxed())

@@ -1,6 +1,6 @@
 //! Sentences of the system's rules that did not act, and of events that an operator gave up on.
 
-use eventsourcing::Recorded;
+use eventsourcing::{Recorded, SkipReason};
 
 use super::Line;
 
@@ -54,15 +54,11 @@ pub(crate) fn rule(name: &str) -> Line {
     Line::new(zh, name.replace('-', " "))
 }
 
-/// Why an operator gave up.
+/// Why an operator gave up; what is none of our words is not repeated.
 fn skipped(reason: &str) -> Line {
-    match reason {
-        "DoneOtherwise" => Line::new("已另行办理", "done by other means"),
-        "NoLongerApplies" => Line::new("已不适用", "no longer applies"),
-        "RecordedInError" => Line::new("事件系误录", "the event was recorded in error"),
-        "NotUnderstood" => Line::new("事件无法识别", "the event is not understood"),
-        // Whatever an operator wrote in the clear is not repeated.
-        _ => Line::new("原因已记录", "the reason is on record"),
+    match reason.parse::<SkipReason>() {
+        Ok(why) => Line::new(why.zh(), why.en()),
+        Err(_) => Line::new("原因已记录", "the reason is on record"),
     }
 }
 
