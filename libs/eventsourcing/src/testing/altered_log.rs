@@ -10,6 +10,7 @@ use crate::ids::{LogId, Position, StreamId, Version};
 use crate::log::{Append, AppendError, Appended, EventLog, Head, ReadError, Verified};
 
 type Refuse = dyn Fn(&Append) -> Option<AppendError> + Send + Sync;
+type Lose = dyn Fn() -> Option<ReadError> + Send + Sync;
 type Tell = dyn Fn(Vec<Recorded>) -> Vec<Recorded> + Send + Sync;
 
 /// Passes everything on to a log, except what it was told to refuse or to tell differently.
@@ -17,6 +18,7 @@ type Tell = dyn Fn(Vec<Recorded>) -> Vec<Recorded> + Send + Sync;
 pub struct AlteredLog {
     log: Arc<dyn EventLog>,
     refuse: Arc<Refuse>,
+    lose: Arc<Lose>,
     tell: Arc<Tell>,
 }
 
@@ -25,6 +27,7 @@ impl AlteredLog {
         Self {
             log,
             refuse: Arc::new(|_| None),
+            lose: Arc::new(|| None),
             tell: Arc::new(|page| page),
         }
     }
@@ -36,6 +39,13 @@ impl AlteredLog {
         refuse: impl Fn(&Append) -> Option<AppendError> + Send + Sync + 'static,
     ) -> Self {
         self.refuse = Arc::new(refuse);
+        self
+    }
+
+    /// While `lose` has an error, requests are looked up in vain.
+    #[must_use]
+    pub fn losing(mut self, lose: impl Fn() -> Option<ReadError> + Send + Sync + 'static) -> Self {
+        self.lose = Arc::new(lose);
         self
     }
 
@@ -80,7 +90,10 @@ impl EventLog for AlteredLog {
     }
 
     fn find_request(&self, request: Uuid) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.find_request(request)
+        match (self.lose)() {
+            Some(error) => ready(Err(error)).boxed(),
+            None => self.log.find_request(request),
+        }
     }
 
     fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>> {

@@ -121,11 +121,17 @@ impl Following {
         };
         let yielded = self.feed.yielded.fetch_add(1, Ordering::SeqCst) + 1;
         let faults = &self.feed.faults;
-        if faults.away_every.is_some_and(|every| yielded % every == 0) {
+        if faults
+            .away_every
+            .is_some_and(|every| yielded.is_multiple_of(every))
+        {
             let cause = "away for a moment".to_owned();
             return self.end(Some(FeedError::Unavailable { log, cause }));
         }
-        if faults.ends_every.is_some_and(|every| yielded % every == 0) {
+        if faults
+            .ends_every
+            .is_some_and(|every| yielded.is_multiple_of(every))
+        {
             return self.end(None);
         }
         self.at = event.position;

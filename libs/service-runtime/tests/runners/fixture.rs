@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use eventsourcing::testing::{MemoryLog, MemoryRows, envelope};
+use eventsourcing::testing::{AlteredLog, MemoryLog, MemoryRows, envelope};
 use eventsourcing::{
-    Aggregate, Append, AppendError, Appended, Body, Due, DueRule, EventLog, Fact, Head,
-    HybridClock, LogId, Occasion, Policy, PolicyError, Position, Projection, ProjectionError,
-    ReadError, Recorded, Rejection, RejectionKind, Rows, ScopedId, Step, StreamId, UnknownEvent,
-    Verified, Version, VirtualClock, Write,
+    Aggregate, Append, AppendError, Body, Due, DueRule, EventLog, Fact, HybridClock, LogId,
+    Occasion, Policy, PolicyError, Position, Projection, ProjectionError, ReadError, Recorded,
+    Rejection, RejectionKind, Rows, ScopedId, Step, StreamId, UnknownEvent, Version, VirtualClock,
+    Write,
 };
-use futures::future::{BoxFuture, FutureExt, ready};
 use serde::{Deserialize, Serialize};
 use service_runtime::grpc::{DigestKey, Gate};
 use service_runtime::{
@@ -201,60 +200,24 @@ impl OwnLog {
             refused: Arc::default(),
         }
     }
+
+    fn port(&self) -> Arc<dyn EventLog> {
+        let (full, unreadable) = (self.full.clone(), self.unreadable.clone());
+        let (refused, lost) = (self.refused.clone(), self.refused.clone());
+        let log = AlteredLog::new(Arc::new(self.log.clone()))
+            .refusing(move |_| counted_if(&full, &refused).then_some(AppendError::Full))
+            .losing(move || {
+                let slow = || ReadError::Unavailable("the disk is slow".to_owned());
+                counted_if(&unreadable, &lost).then(slow)
+            });
+        Arc::new(log)
+    }
 }
 
-impl EventLog for OwnLog {
-    fn id(&self) -> &LogId {
-        self.log.id()
-    }
-
-    fn append(&self, append: Append) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        if self.full.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return ready(Err(AppendError::Full)).boxed();
-        }
-        self.log.append(append)
-    }
-
-    fn read(
-        &self,
-        stream: &StreamId,
-        from: Version,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.read(stream, from)
-    }
-
-    fn read_all(
-        &self,
-        after: Position,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        self.log.read_all(after, limit)
-    }
-
-    fn find_request(&self, request: Uuid) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
-        if self.unreadable.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return ready(Err(ReadError::Unavailable("the disk is slow".to_owned()))).boxed();
-        }
-        self.log.find_request(request)
-    }
-
-    fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>> {
-        self.log.import(events)
-    }
-
-    fn head(&self) -> Head {
-        self.log.head()
-    }
-
-    fn wait_past(&self, after: Position) -> BoxFuture<'_, ()> {
-        self.log.wait_past(after)
-    }
-
-    fn verify(&self) -> BoxFuture<'_, Result<Verified, ReadError>> {
-        self.log.verify()
-    }
+fn counted_if(fault: &AtomicBool, count: &AtomicUsize) -> bool {
+    let now = fault.load(Ordering::SeqCst);
+    count.fetch_add(usize::from(now), Ordering::SeqCst);
+    now
 }
 
 /// Counts a duty when it is due, but fails the first time.
@@ -337,7 +300,7 @@ pub(crate) fn start_with(
         routes: Box::new(|routes| routes),
         projections: vec![Arc::new(InOrder { logs })],
         writes: Some(WithLog {
-            log: Arc::new(own.clone()),
+            log: own.port(),
             policies: vec![policy.clone()],
             due_rules: vec![flaky.clone()],
         }),
@@ -364,7 +327,7 @@ impl Bench {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        let limit = Duration::from_secs(600);
+        let limit = Duration::from_mins(10);
         assert!(
             tokio::time::timeout(limit, so).await.is_ok(),
             "never: {what}"
@@ -420,7 +383,7 @@ impl Bench {
     /// Waits for the service to stop by itself; says why.
     pub(crate) async fn died(self) -> String {
         let died = self.tasks.stop().cancelled();
-        tokio::time::timeout(Duration::from_secs(600), died)
+        tokio::time::timeout(Duration::from_mins(10), died)
             .await
             .expect("it goes on");
         self.tasks

@@ -103,7 +103,7 @@ async fn an_event_given_up_is_on_record_once_and_stays_given_up_when_the_rows_ar
         (&"310000-p".into(), &"NotUnderstood".into())
     );
 
-    let head = own.head();
+    let head = own.log.head();
     bench.stop().await;
     let bench = start(
         &sources,
@@ -114,7 +114,7 @@ async fn an_event_given_up_is_on_record_once_and_stays_given_up_when_the_rows_ar
     );
     bench.until_taken_in().await;
     assert!(bench.parked().is_empty());
-    assert_eq!(own.head(), head, "nothing is decided again");
+    assert_eq!(own.log.head(), head, "nothing is decided again");
     bench.stop().await;
 }
 
