@@ -1,6 +1,6 @@
 //! Commands about cases, answered by the timeline service.
 
-mod entry;
+pub(crate) mod entry;
 mod list;
 mod replay;
 mod show;

@@ -1,12 +1,10 @@
 //! The command line, at a glance; the arguments of each command stand with the command.
 
-use std::path::PathBuf;
-
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::case::CaseCommand;
 use crate::client::ClientArgs;
-use crate::demo::{DemoOptions, Speed};
+use crate::demo::DemoArgs;
 use crate::dev::DevArgs;
 use crate::log::LogCommand;
 use crate::output::{Lang, Output};
@@ -65,27 +63,6 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// How fast the time of the story goes: this many times as fast as ours, or `max`
-    #[arg(long, value_name = "N|max", default_value = "60")]
-    speed: Speed,
-
-    /// Keep the logs in this directory, to look into them afterwards
-    #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
-}
-
-impl DemoArgs {
-    pub(crate) fn options(self, lang: Lang) -> DemoOptions {
-        DemoOptions {
-            lang,
-            speed: self.speed,
-            keep: self.keep,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -120,6 +97,27 @@ mod tests {
                     argument.get_id()
                 );
             }
+        }
+    }
+
+    /// The commands of a document: lines of its code blocks that begin with the program's name.
+    fn commands_of(document: &str) -> impl Iterator<Item = Vec<&str>> {
+        let blocks = document.split("```").skip(1).step_by(2);
+        let lines = blocks.flat_map(str::lines).map(str::trim_start);
+        lines
+            .filter(|line| line.starts_with("liandong "))
+            .filter_map(|line| line.split(['&', '>', '#']).next())
+            .map(|command| command.split_whitespace().collect())
+    }
+
+    #[test]
+    fn every_command_that_the_readme_shows_is_one() {
+        let readme = include_str!("../../../README.md");
+        let commands: Vec<Vec<&str>> = commands_of(readme).collect();
+        assert!(commands.len() > 3, "{commands:?}");
+        for command in commands {
+            let parsed = Cli::try_parse_from(&command);
+            assert!(parsed.is_ok(), "{}: {parsed:?}", command.join(" "));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use domain::ids::{OrganizationId, WorkerId};
 use domain::values::{Role, Term};
+use indicatif::ProgressBar;
 use node::client::Caller;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -13,6 +14,7 @@ use tonic_types::StatusExt;
 
 use crate::failure::Failure;
 use crate::output::Lang;
+use crate::progress;
 use crate::reference;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -126,6 +128,11 @@ impl Client {
     /// The message as a request whose answer goes on until one side ends it.
     pub(crate) fn open_ended<T>(&self, message: T) -> Request<T> {
         self.caller.request(message)
+    }
+
+    /// To be held while answers are read, page by page.
+    pub(crate) fn reading(&self) -> ProgressBar {
+        progress::spinner(self.lang.pick("读取", "reading"))
     }
 
     /// What to tell a person about a call that was not answered as they hoped.

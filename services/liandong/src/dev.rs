@@ -19,6 +19,7 @@ use vault::KeyStoreError;
 use self::ready::Ready;
 use crate::failure::{Failure, note};
 use crate::output::Screen;
+use crate::progress;
 use crate::reference;
 use crate::services::HOSTINGS;
 
@@ -131,7 +132,10 @@ async fn serve(
     screen: Screen,
 ) -> Result<(), Failure> {
     reference::load(reference, system, clock).await?;
-    if let Err(behind) = system.settle(SETTLE_WITHIN).await {
+    let settling = progress::spinner(screen.lang.pick("读取日志", "taking in the logs"));
+    let settled = system.settle(SETTLE_WITHIN).await;
+    drop(settling);
+    if let Err(behind) = settled {
         note(&format!("liandong: {behind}; serving all the same"));
     }
     Ready::new(system, reference, data)?.tell(screen)?;

@@ -6,15 +6,17 @@
 mod case;
 mod cli;
 mod client;
-pub mod demo;
+mod demo;
 mod dev;
 mod failure;
 mod log;
 mod moment;
 mod output;
 mod parked;
+mod progress;
 pub mod reference;
 pub mod services;
+mod shell;
 pub mod story;
 pub mod three_regions;
 
@@ -38,7 +40,7 @@ pub fn run() -> ExitCode {
     } = Cli::parse();
     let screen = output::Screen { output, lang };
     let outcome = match command {
-        Command::Demo(args) => demo::run(args.options(lang)),
+        Command::Demo(args) => demo::run(args, screen),
         Command::Dev(args) => dev::run(args, screen),
         Command::Case { client, command } => case::run(client, command, screen),
         Command::Parked { client, command } => parked::run(client, command, screen),

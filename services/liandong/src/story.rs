@@ -24,8 +24,8 @@ use tokio::task::JoinHandle;
 use tonic::Request;
 use tonic::transport::Channel;
 
-/// Story time that would take longer than this to wait for is jumped over.
-const LONGEST_WAIT: Duration = Duration::from_millis(1500);
+/// A wait is never longer than this: the rest of its story time is jumped over.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a story waits, in real time, for an effect that should come at once.
 const EFFECT_WITHIN: Duration = Duration::from_secs(20);
 
@@ -47,7 +47,7 @@ impl Pace {
         }
     }
 
-    /// So many times faster than real time.
+    /// So many times as fast as real time; no wait is longer than [`LONGEST_WAIT`].
     pub fn running(system: Arc<System>, clock: Arc<VirtualClock>, times: u32) -> Self {
         Self {
             system,
@@ -62,11 +62,16 @@ impl Pace {
     /// If the system does not come to rest.
     pub async fn pass(&self, time: SignedDuration) -> anyhow::Result<()> {
         if let Some(times) = self.slower {
-            tokio::time::sleep((Duration::try_from(time)? / times).min(LONGEST_WAIT)).await;
+            tokio::time::sleep(wait(time, times)).await;
         }
         let to = self.clock.now() + time;
         Ok(self.system.advance(&self.clock, to, EFFECT_WITHIN).await?)
     }
+}
+
+/// How long to wait for `time` to pass.
+fn wait(time: SignedDuration, times: u32) -> Duration {
+    (time.unsigned_abs() / times).min(LONGEST_WAIT)
 }
 
 /// Where a story is played.
@@ -192,6 +197,39 @@ impl Stage {
         }
     }
 
+    /// Waits until nothing moves any more and the watch has told all that the timeline holds.
+    ///
+    /// # Errors
+    /// If it does not in time.
+    pub async fn come_to_rest(&self) -> anyhow::Result<()> {
+        self.pace.system.settle(EFFECT_WITHIN).await?;
+        let everything = self.entries_by_now().await?;
+        let mut seen = self.seen.clone();
+        let all = seen.wait_for(|entries| entries.len() >= everything);
+        match tokio::time::timeout(EFFECT_WITHIN, all).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => bail!("the timeline ended before its last entry came"),
+            Err(_) => bail!("the timeline's last entry did not come within {EFFECT_WITHIN:?}"),
+        }
+    }
+
+    /// How many entries somebody would be told who began to watch now.
+    async fn entries_by_now(&self) -> anyhow::Result<usize> {
+        let auditor = self.actor("central-auditor", Role::Auditor)?;
+        let mut timeline = TimelineServiceClient::new(auditor.channel());
+        let request = auditor.ask(WatchTimelineRequest::default());
+        let mut messages = timeline.watch_timeline(request).await?.into_inner();
+        let mut entries = 0;
+        while let Some(message) = messages.message().await? {
+            match message.payload {
+                Some(Payload::Entry(_)) => entries += 1,
+                Some(Payload::CaughtUp(_)) => return Ok(entries),
+                Some(Payload::Heartbeat(_)) | None => {}
+            }
+        }
+        bail!("the timeline ended before it had caught up")
+    }
+
     /// Everything the timeline has told so far.
     pub fn told(&self) -> Vec<Entry> {
         self.seen.borrow().clone()
@@ -248,4 +286,18 @@ impl Acts<'_> {
 
 fn known<T>(found: Option<T>, code: &str) -> anyhow::Result<T> {
     found.with_context(|| format!("the reference data have no {code} in that role"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_as_long_as_the_speed_says_up_to_the_longest() {
+        let minute = SignedDuration::from_mins(1);
+        assert_eq!(wait(minute, 60), Duration::from_secs(1));
+        assert_eq!(wait(minute, 30), Duration::from_secs(2));
+        assert_eq!(wait(minute, 1), LONGEST_WAIT);
+        assert_eq!(wait(SignedDuration::from_hours(20), 60), LONGEST_WAIT);
+    }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use directory::reference::ReferenceData;
+use anyhow::bail;
+use directory::reference::{Loaded, ReferenceData, Refused};
 use eventsourcing::{Clock, Region};
 use node::{Settings, System};
 use segment_log::Options;
@@ -64,7 +65,47 @@ pub async fn introduce(
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<ReferenceData>> {
     let cast: ReferenceData = reference::CHINA.parse()?;
-    cast.load_all(system.logs(), &clock).await?;
+    for (region, loaded) in cast.load_all(system.logs(), &clock).await? {
+        nothing_refused(region, &loaded)?;
+    }
     system.settle(SETTLE_WITHIN).await?;
     Ok(Arc::new(cast))
+}
+
+/// A story needs everybody who is in it.
+fn nothing_refused(region: Region, loaded: &Loaded) -> anyhow::Result<()> {
+    match loaded.refused.first() {
+        None => Ok(()),
+        Some(Refused { entry, why }) => {
+            bail!("the directory of {region} refuses `{entry}`: {}", why.en)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventsourcing::{Rejected, RejectionKind};
+
+    use super::*;
+
+    #[test]
+    fn a_refused_entry_is_named_and_nothing_starts_without_it() {
+        assert!(nothing_refused(Region::CENTRAL, &Loaded::default()).is_ok());
+        let why = Rejected {
+            kind: RejectionKind::WrongState,
+            reason: "TEST",
+            en: "they have left".to_owned(),
+            zh: "已离岗".to_owned(),
+            field: None,
+            allowed: Vec::new(),
+        };
+        let entry = "central-duty".to_owned();
+        let loaded = Loaded {
+            refused: vec![Refused { entry, why }],
+            ..Loaded::default()
+        };
+        let said = nothing_refused(Region::CENTRAL, &loaded).unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains("`central-duty`: they have left"), "{said}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::output::Lang;
 
 /// An entry, as programs get it.
 #[derive(Debug, Serialize)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     event_id: String,
     case_id: Option<String>,
     event_type: String,

@@ -92,6 +92,7 @@ pub(super) async fn run(client: &Client, screen: Screen) -> Result<(), Failure> 
 }
 
 async fn all(client: &Client) -> Result<Vec<Summary>, Failure> {
+    let reading = client.reading();
     let mut cases = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -105,6 +106,7 @@ async fn all(client: &Client) -> Result<Vec<Summary>, Failure> {
             .map_err(|status| client.refused(&status))?
             .into_inner();
         cases.extend(page.cases.into_iter().map(Summary::from));
+        reading.set_prefix(cases.len().to_string());
         page_token = page.next_page_token;
         if page_token.is_empty() {
             return Ok(cases);

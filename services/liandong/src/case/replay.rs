@@ -82,6 +82,7 @@ pub(super) async fn replay(
         case_id: case.to_string(),
         as_of,
     });
+    let _reading = client.reading();
     let replayed = service(client).replay_case(request).await;
     let replayed = replayed
         .map_err(|status| client.refused(&status))?

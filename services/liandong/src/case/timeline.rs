@@ -40,6 +40,7 @@ async fn all(
     case: CaseId,
     as_of: Option<prost_types::Timestamp>,
 ) -> Result<Vec<Entry>, Failure> {
+    let reading = client.reading();
     let mut entries = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -53,6 +54,7 @@ async fn all(
         let read = service(client).get_timeline(request).await;
         let page = read.map_err(|status| client.refused(&status))?.into_inner();
         entries.extend(page.entries.into_iter().map(Entry::from));
+        reading.set_prefix(entries.len().to_string());
         page_token = page.next_page_token;
         if page_token.is_empty() {
             return Ok(entries);

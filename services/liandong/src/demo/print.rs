@@ -7,31 +7,36 @@ use domain::ids::CaseId;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
 use node::System;
-use proto::timeline::v1::{Actor, Entry, VerifyCaseResponse};
+use proto::timeline::v1 as pb;
 
-use crate::output::Lang;
+use crate::case::entry::Entry;
+use crate::output::{self, Lang, Output, Screen};
+use crate::shell;
 
-pub(super) fn opening(lang: Lang, system: &System) {
+pub(super) fn opening(screen: Screen, system: &System) {
     let urls: Vec<String> = system
         .regions()
         .map(|region| format!("{region} {}", system.url(region)))
         .collect();
-    say(&match lang {
-        Lang::Zh => format!("联动演示：三个地区已启动（{}）\n", urls.join("，")),
-        Lang::En => format!("Liandong demo: three regions run ({})\n", urls.join(", ")),
-    });
-}
-
-/// Prints an entry as it arrives; what one log notes of another is left to the full timeline.
-pub(super) fn printer(lang: Lang) -> impl Fn(&Entry) + Send + Sync + 'static {
-    move |entry| {
-        if !entry.bookkeeping {
-            say(&line(lang, entry));
-        }
+    if screen.output == Output::Table {
+        say(&match screen.lang {
+            Lang::Zh => format!("联动演示：三个地区已启动（{}）\n", urls.join("，")),
+            Lang::En => format!("Liandong demo: three regions run ({})\n", urls.join(", ")),
+        });
     }
 }
 
-fn line(lang: Lang, entry: &Entry) -> String {
+/// Prints an entry as it arrives; what one log notes of another is left to the full timeline.
+pub(super) fn printer(screen: Screen) -> impl Fn(&pb::Entry) + Send + Sync + 'static {
+    move |entry| match screen.output {
+        _ if entry.bookkeeping => {}
+        Output::Table => say(&line(screen.lang, entry)),
+        // As in `say`: whoever closed standard output wants no more.
+        Output::Json => drop(output::json(&Entry::from(entry.clone()))),
+    }
+}
+
+fn line(lang: Lang, entry: &pb::Entry) -> String {
     let at = entry
         .recorded_at
         .as_ref()
@@ -50,7 +55,7 @@ fn line(lang: Lang, entry: &Entry) -> String {
     format!("{at}  {}  {text}  {who}", entry.region)
 }
 
-fn who(lang: Lang, actor: &Actor) -> String {
+fn who(lang: Lang, actor: &pb::Actor) -> String {
     match (lang, actor.rule.as_str()) {
         (Lang::Zh, "") => format!("〔{} {}〕", actor.organization_zh, actor.role_zh),
         (Lang::En, "") => format!("[{}, {}]", actor.organization_en, actor.role),
@@ -60,36 +65,77 @@ fn who(lang: Lang, actor: &Actor) -> String {
 }
 
 pub(super) fn closing(
-    lang: Lang,
+    screen: Screen,
     case: CaseId,
-    verified: &VerifyCaseResponse,
+    verified: &pb::VerifyCaseResponse,
     kept: Option<&Path>,
 ) {
+    if screen.output == Output::Json {
+        return;
+    }
     let events: u64 = verified.streams.iter().map(|stream| stream.events).sum();
     let (streams, logs) = (verified.streams.len(), verified.logs.len());
-    say(&match lang {
+    say(&match screen.lang {
         Lang::Zh => format!(
-            "\n个案 {case}：{events} 个事件、{streams} 条事件流，已从 {logs} 个日志的第一个事件起核验，完整无改动。"
+            "\n个案 {case}：{events} 个事件、{streams} 条事件流，已从 {logs} 个日志的第一个事件起核验，完整无改动。\n"
         ),
         Lang::En => format!(
-            "\nCase {case}: {events} events in {streams} streams, verified from the first event of {logs} logs: complete and unchanged."
+            "\nCase {case}: {events} events in {streams} streams, verified from the first event of {logs} logs: complete and unchanged.\n"
         ),
     });
-    match (lang, kept) {
-        (Lang::Zh, Some(dir)) => say(&format!(
-            "日志已保留。核验：liandong log verify --data {}",
-            dir.display()
-        )),
-        (Lang::En, Some(dir)) => say(&format!(
-            "The logs are kept. Verify them: liandong log verify --data {}",
-            dir.display()
-        )),
-        (Lang::Zh, None) => say(
-            "保留日志：liandong demo --keep DIR；自己动手：liandong dev，再用 liandong case list",
+    say(&match kept {
+        Some(dir) => kept_logs(screen.lang, case, &shell::word(&dir.to_string_lossy())),
+        None => no_logs(screen.lang),
+    });
+}
+
+/// Calls that work as they stand, on logs that are kept.
+fn kept_logs(lang: Lang, case: CaseId, dir: &str) -> String {
+    let (program, lang_option) = (shell::program(), lang_option(lang));
+    let (check, serve, read) = match lang {
+        Lang::Zh => (
+            "日志已保留。逐字节核验，并查看各日志的末端：",
+            "重新运行全部服务（按 Ctrl-C 停止）：",
+            "服务运行时，在另一个终端查看个案：",
         ),
-        (Lang::En, None) => say(
-            "Keep the logs: liandong demo --keep DIR. Try it yourself: liandong dev, then liandong case list",
+        Lang::En => (
+            "The logs are kept. Verify every byte of them, and see where each ends:",
+            "Serve them again (Ctrl-C stops it):",
+            "While it serves, read the case from another terminal:",
         ),
+    };
+    let reads = ["show", "timeline", "replay"]
+        .map(|how| format!("  {program} case {how} {case} --as sh-auditor{lang_option}"));
+    format!(
+        "{check}\n  {program} log verify --data {dir}{lang_option}\n  \
+         {program} log head --data {dir}{lang_option}\n\
+         {serve}\n  {program} dev --data {dir}{lang_option}\n\
+         {read}\n{}",
+        reads.join("\n")
+    )
+}
+
+/// Calls that work as they stand, for whoever wants to see more.
+fn no_logs(lang: Lang) -> String {
+    let (program, lang_option) = (shell::program(), lang_option(lang));
+    let (keep, serve) = match lang {
+        Lang::Zh => ("保留日志，以便核验、重放：", "自己动手（按 Ctrl-C 停止）："),
+        Lang::En => (
+            "Keep the logs, to verify and replay them:",
+            "Try it yourself (Ctrl-C stops it):",
+        ),
+    };
+    format!(
+        "{keep}\n  {program} demo --speed max --keep ./liandong-story{lang_option}\n\
+         {serve}\n  {program} dev{lang_option}"
+    )
+}
+
+/// Goes on in the language that was asked for.
+fn lang_option(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Zh => "",
+        Lang::En => " --lang en",
     }
 }
 

@@ -1,127 +1,13 @@
 //! The development system as a process, and every client command against it.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command};
+use std::io::{BufRead, BufReader};
+use std::process::Child;
 
-use node::client::{Caller, new_meta};
-use proto::intake::v1 as pb;
-use proto::intake::v1::intake_service_client::IntakeServiceClient;
 use serde_json::Value;
-use service_runtime::SystemClock;
 use tempfile::TempDir;
 
-use crate::program::{Done, liandong, run};
-
-/// `liandong dev` of Shanghai, killed if the test fails.
-struct Dev {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    ready: Value,
-}
-
-impl Dev {
-    /// Starts it, and waits until it says that everything serves.
-    fn start(data: &Path, port: &str) -> Self {
-        let data = data.to_str().unwrap();
-        let args = [
-            "dev",
-            "-o",
-            "json",
-            "--data",
-            data,
-            "--port",
-            port,
-            "--regions",
-            "310000",
-        ];
-        let mut child = liandong(&args).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        if line.is_empty() {
-            let mut said = String::new();
-            child
-                .stderr
-                .take()
-                .unwrap()
-                .read_to_string(&mut said)
-                .unwrap();
-            panic!("not started: {said}");
-        }
-        let ready = serde_json::from_str(&line).unwrap();
-        Self { child, out, ready }
-    }
-
-    fn url(&self) -> &str {
-        self.ready["regions"][0]["url"].as_str().unwrap()
-    }
-
-    /// Runs a client command against it.
-    fn ask(&self, worker: &str, args: &[&str]) -> Done {
-        run(&[args, &["--url", self.url(), "--as", worker]].concat())
-    }
-
-    /// Records a silent contact; says which case it is.
-    fn record_contact(&self) -> String {
-        let of = |value: &Value| value.as_str().unwrap().to_owned();
-        let worker = &self.ready["workers"]["sh-worker"];
-        let caller = Caller {
-            person: of(&worker["person"]),
-            organization: of(&worker["organization"]),
-            role: of(&worker["roles"][0]),
-        };
-        let contact = pb::RecordContactRequest {
-            meta: Some(new_meta(&SystemClock)),
-            desk_id: of(&self.ready["desks"]["sh-12355"]["desk"]),
-            channel: pb::Channel::Phone.into(),
-            line: pb::Line::YouthHotline.into(),
-            caller_role: pb::CallerRole::Anonymous.into(),
-            matter: Some(pb::record_contact_request::Matter::NoCase(pb::NoMatter {
-                kind: pb::NonCase::Silent.into(),
-                note: String::new(),
-            })),
-            ..pb::RecordContactRequest::default()
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let recorded = runtime.unwrap().block_on(async {
-            let mut intake = IntakeServiceClient::connect(self.url().to_owned())
-                .await
-                .unwrap();
-            intake.record_contact(caller.request(contact)).await
-        });
-        recorded.unwrap().into_inner().result.unwrap().case_id
-    }
-
-    /// Tells it to end: exit code, and what it printed after it was ready.
-    fn stop(mut self) -> (Option<i32>, String) {
-        signal(&self.child, "-TERM");
-        let mut rest = String::new();
-        self.out.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-}
-
-impl Drop for Dev {
-    fn drop(&mut self) {
-        // It has ended already unless the test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    let id = child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args([name, &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
+use crate::dev_system::{Dev, signal};
+use crate::program::{liandong, pasted, run};
 
 fn fresh() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -255,11 +141,56 @@ fn a_watch_goes_on_when_the_system_is_started_again_with_its_data() {
     dev.stop();
 }
 
+/// What `dev` says to a person, until somebody stops it.
+struct Told {
+    child: Child,
+    text: String,
+}
+
+impl Told {
+    fn by(args: &[&str]) -> Self {
+        let mut child = liandong(args).spawn().unwrap();
+        let mut text = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        while !text.contains("Ctrl-C stops it") {
+            assert_ne!(out.read_line(&mut text).unwrap(), 0, "ended early: {text}");
+        }
+        Self { child, text }
+    }
+
+    /// The call that begins with these words, with the lines that it goes on for.
+    fn call(&self, words: &str) -> String {
+        let from = self
+            .text
+            .find(words)
+            .unwrap_or_else(|| panic!("{words} is not in: {}", self.text));
+        let mut lines = self.text[from..].lines();
+        let mut call = String::new();
+        for line in lines.by_ref() {
+            call += line;
+            call.push('\n');
+            if !line.ends_with('\\') {
+                break;
+            }
+        }
+        call
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // It has ended already unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
-fn a_person_is_told_calls_to_paste_with_ids_that_exist() {
+fn the_calls_that_a_person_is_told_work_as_they_are_pasted() {
     let dir = fresh();
-    let data = dir.path().to_str().unwrap();
-    let args = [
+    let data = dir.path().join("its data");
+    let data = data.to_str().unwrap();
+    let mut told = Told::by(&[
         "dev",
         "--data",
         data,
@@ -267,27 +198,27 @@ fn a_person_is_told_calls_to_paste_with_ids_that_exist() {
         "0",
         "--regions",
         "100000,310000",
-    ];
-    let mut child = liandong(&args).spawn().unwrap();
-    let mut told = String::new();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    while !told.contains("Ctrl-C stops it") {
-        assert_ne!(out.read_line(&mut told).unwrap(), 0, "ended early: {told}");
+    ]);
+    for part in ["Shanghai", "liandong-person: 310000-", data] {
+        assert!(told.text.contains(part), "{part} is not in: {}", told.text);
     }
-    for part in [
-        "Shanghai",
-        "buf curl --protocol grpc",
-        "liandong-person: 310000-",
-        data,
-    ] {
-        assert!(told.contains(part), "{part} is not in: {told}");
-    }
-    let paste = told
+    let recorded = pasted(&told.call("buf curl --protocol grpc"));
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    let recorded: Value = serde_json::from_str(&recorded.out).unwrap();
+    let case = recorded["result"]["caseId"].as_str().unwrap();
+
+    let program = env!("CARGO_BIN_EXE_liandong");
+    let at = told.text.find("buf curl").unwrap();
+    let list = &told.text[at..];
+    let list = list
         .lines()
         .find(|line| line.contains("case list --url"))
         .unwrap();
-    let arguments: Vec<&str> = paste.split_whitespace().skip(1).collect();
-    assert_eq!(run(&arguments).code, 0);
-    signal(&child, "-INT");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let listed = pasted(list);
+    assert_eq!(listed.code, 0, "{}", listed.err);
+    assert!(listed.out.contains(case), "{}", listed.out);
+    let verified = pasted(&told.call(&format!("{program} log verify --data")));
+    assert_eq!(verified.code, 0, "{}", verified.err);
+    signal(&told.child, "-INT");
+    assert_eq!(told.child.wait().unwrap().code(), Some(0));
 }

@@ -6,7 +6,9 @@
 )]
 
 mod cases;
+mod demo;
 mod dev;
+mod dev_system;
 mod fake;
 mod logs;
 mod parked;

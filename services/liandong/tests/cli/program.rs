@@ -1,5 +1,7 @@
 //! Running the program, and reading what it says.
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -33,6 +35,23 @@ pub(crate) fn done(output: Output) -> Done {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Runs a call as somebody would who pastes it into a shell; `buf` is the one that `tests/run` fetches.
+pub(crate) fn pasted(call: &str) -> Done {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/python/bin/buf");
+    let buf = env::var_os("LIANDONG_BUF").map_or(tools, PathBuf::from);
+    assert!(
+        buf.exists() || !call.starts_with("buf"),
+        "{} is missing: run tests/run once, it fetches it",
+        buf.display()
+    );
+    let mut path = buf.parent().unwrap().as_os_str().to_owned();
+    path.push(":");
+    path.push(env::var_os("PATH").unwrap_or_default());
+    let mut shell = Command::new("sh");
+    shell.args(["-c", call]).env("PATH", path);
+    done(shell.output().unwrap())
 }
 
 impl Done {

@@ -27,6 +27,7 @@ fn the_help_names_every_command_and_the_exit_codes() {
 #[test]
 fn each_answer_says_in_its_help_which_fields_its_json_has() {
     let answers: &[&[&str]] = &[
+        &["demo"],
         &["dev"],
         &["case", "list"],
         &["case", "show"],

@@ -7,6 +7,8 @@ use node::client::new_meta;
 use service_runtime::SystemClock;
 use service_runtime::grpc::{ORGANIZATION, PERSON, ROLE};
 
+use crate::shell;
+
 /// First calls in a region: record a contact, then see its case.
 pub(super) fn calls(reference: &ReferenceData, region: Region, url: &str) -> String {
     let mut workers = reference.workers();
@@ -16,7 +18,7 @@ pub(super) fn calls(reference: &ReferenceData, region: Region, url: &str) -> Str
     let Some((code, worker)) = somebody else {
         return String::new();
     };
-    let (program, desk) = (program(), worker.desk);
+    let (program, desk) = (shell::program(), worker.desk);
     let (person, organization) = (worker.worker, worker.organization);
     // The same request sent twice records one contact.
     let request = new_meta(&SystemClock).request_id;
@@ -34,12 +36,6 @@ pub(super) fn calls(reference: &ReferenceData, region: Region, url: &str) -> Str
 }
 
 pub(super) fn verify(data: &str) -> String {
-    format!("{} log verify --data {data}", program())
-}
-
-/// This program as it was called.
-fn program() -> String {
-    std::env::args()
-        .next()
-        .unwrap_or_else(|| "liandong".to_owned())
+    let (program, data) = (shell::program(), shell::word(data));
+    format!("{program} log verify --data {data}")
 }
