@@ -6,6 +6,10 @@ mod buf;
 mod python;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use acceptance::World;
 use domain::values::Role;
@@ -20,6 +24,24 @@ const CALLERS: [(&str, Role); 6] = [
     ("qd-authorised", Role::Authorised),
     ("central-admin", Role::Administrator),
 ];
+
+/// How long a foreign client may take for one call, or to tell of something.
+const CLIENT_WITHIN: Duration = Duration::from_mins(2);
+
+/// What a client said; one that takes too long is killed.
+fn output(mut client: Command) -> Output {
+    let client = client.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let client = client.spawn().unwrap();
+    let id = client.id().to_string();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(client.wait_with_output()));
+    let told = tokio::task::block_in_place(|| told.recv_timeout(CLIENT_WITHIN));
+    let Ok(output) = told else {
+        Command::new("kill").args(["-9", &id]).status().unwrap();
+        panic!("no answer within {CLIENT_WITHIN:?}");
+    };
+    output.unwrap()
+}
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -6,7 +6,7 @@ use acceptance::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{configuration, root, tool};
+use crate::{configuration, output, root, tool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_grpcio_drives_a_referral_and_watches_it() {
@@ -20,9 +20,7 @@ async fn python_grpcio_drives_a_referral_and_watches_it() {
     python
         .arg(root().join("tests/foreign/drive.py"))
         .arg(config.to_string());
-    let done = tokio::task::spawn_blocking(move || python.output().unwrap())
-        .await
-        .unwrap();
+    let done = output(python);
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{said}");
 
