@@ -4,6 +4,8 @@
 //! violations it finds, so that a test can show it a small wrong workspace and see it object.
 
 mod dependencies;
+mod documents;
+mod domain_use;
 mod manifests;
 mod sources;
 

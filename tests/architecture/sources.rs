@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 
 use crate::{assert_none, assert_says, root};
 
@@ -55,25 +55,28 @@ const FORBIDDEN_FILES: &[&str] = &[
     "manager.rs",
 ];
 
-/// What deciding looks like. The timeline tells what happened; it never decides.
-const DECIDING: &[&str] = &["decide", "CommandHandler"];
-
 /// A file by its path from the root, with `/`.
-struct Source {
-    path: String,
-    text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
-    fn tokens(&self) -> TokenStream {
+    pub(crate) fn tokens(&self) -> TokenStream {
         let tokens = self.text.parse();
         tokens.unwrap_or_else(|error| panic!("{} is not Rust: {error}", self.path))
     }
 
-    fn violations(&self) -> Vec<String> {
-        let mut violations = self.shape();
+    /// Its words and signs, in order; a literal is `""`.
+    pub(crate) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         flatten(self.tokens(), &mut words);
+        words
+    }
+
+    fn violations(&self) -> Vec<String> {
+        let mut violations = self.shape();
+        let words = self.words();
         if words.iter().any(|word| word == "unsafe") {
             violations.push(format!("{} is unsafe", self.path));
         }
@@ -82,7 +85,6 @@ impl Source {
                 violations.push(format!("{} contains {}!", self.path, pair[0]));
             }
         }
-        violations.extend(self.decisions(&words));
         violations
     }
 
@@ -106,49 +108,8 @@ impl Source {
         }
         violations
     }
-
-    /// A service decides only for its own context; the timeline for none.
-    fn decisions(&self, words: &[String]) -> Vec<String> {
-        let Some(service) = self.service() else {
-            return Vec::new();
-        };
-        let mut violations = Vec::new();
-        if service == "timeline" && words.iter().any(|word| DECIDING.contains(&word.as_str())) {
-            violations.push(format!("{} decides", self.path));
-        }
-        let mut paths = Vec::new();
-        collect_paths(self.tokens(), &[], &mut paths);
-        for path in paths {
-            if commands_of_another(service, &path) {
-                let path = path.join("::");
-                violations.push(format!("{} commands another context: {path}", self.path));
-            }
-        }
-        violations
-    }
-
-    /// The service whose program this is; its tests may set other contexts' scenes.
-    fn service(&self) -> Option<&str> {
-        let (service, rest) = self.path.strip_prefix("services/")?.split_once('/')?;
-        (rest.starts_with("src/") && service != "liandong").then_some(service)
-    }
 }
 
-/// Whether `path` names a command, the deciding function, or everything, of another context.
-fn commands_of_another(service: &str, path: &[String]) -> bool {
-    let mut segments = path.iter().map(String::as_str);
-    if segments.next() != Some("domain") {
-        return false;
-    }
-    // Shared by all contexts: nothing there commands.
-    let Some(context) = segments.next() else {
-        return false;
-    };
-    let commands = |name: &str| name.ends_with("Command") || name == "decide" || name == "*";
-    context != service && segments.any(commands)
-}
-
-/// The words and signs of `tokens`, in order; a literal is `""`.
 fn flatten(tokens: TokenStream, words: &mut Vec<String>) {
     for token in tokens {
         match token {
@@ -160,37 +121,14 @@ fn flatten(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
-/// Every `a::b::c` of `tokens`, with `a::{b, c}` written out.
-fn collect_paths(tokens: TokenStream, prefix: &[String], found: &mut Vec<Vec<String>>) {
-    let mut path = prefix.to_vec();
-    let mut colons = 0;
-    for token in tokens {
-        let joined = colons == 2 || path.len() == prefix.len();
-        match token {
-            TokenTree::Punct(sign) if sign.as_char() == ':' => {
-                colons += 1;
-                continue;
-            }
-            TokenTree::Punct(sign) if sign.as_char() == '*' && joined => path.push("*".to_owned()),
-            TokenTree::Ident(word) => {
-                if !joined {
-                    found.push(std::mem::replace(&mut path, prefix.to_vec()));
-                }
-                path.push(word.to_string());
-            }
-            TokenTree::Group(group) => {
-                let inside = colons == 2 && group.delimiter() == Delimiter::Brace;
-                let prefix_inside: &[String] = if inside { &path } else { &[] };
-                collect_paths(group.stream(), prefix_inside, found);
-                found.push(std::mem::replace(&mut path, prefix.to_vec()));
-            }
-            TokenTree::Punct(_) | TokenTree::Literal(_) => {
-                found.push(std::mem::replace(&mut path, prefix.to_vec()));
-            }
-        }
-        colons = 0;
+/// Every source of the workspace.
+pub(crate) fn all() -> Vec<Source> {
+    let mut sources = Vec::new();
+    for folder in FOLDERS {
+        read_sources(&root().join(folder), &mut sources);
     }
-    found.push(path);
+    assert!(sources.len() > 30, "the sources were not read");
+    sources
 }
 
 fn read_sources(folder: &Path, sources: &mut Vec<Source>) {
@@ -210,11 +148,7 @@ fn read_sources(folder: &Path, sources: &mut Vec<Source>) {
 
 #[test]
 fn no_source_contains_what_none_may() {
-    let mut sources = Vec::new();
-    for folder in FOLDERS {
-        read_sources(&root().join(folder), &mut sources);
-    }
-    assert!(sources.len() > 30, "the sources were not read");
+    let sources = all();
     for (path, reason) in LONGER {
         assert!(!reason.is_empty(), "{path} may be longer for no reason");
         assert!(sources.iter().any(|source| source.path == *path), "{path}");
@@ -254,52 +188,4 @@ fn a_file_of_the_wrong_shape_is_found() {
         text: "fn f() {}".to_owned(),
     };
     assert_says(&silent.violations(), "does not say first");
-}
-
-#[test]
-fn a_timeline_that_decides_is_found() {
-    let file = "services/timeline/src/replay.rs";
-    assert_none(&violations(file, "use domain::referral::ReferralEvent;"));
-    assert_says(
-        &violations(file, "fn f() { state.decide(c, o); }"),
-        "decides",
-    );
-    assert_says(
-        &violations(file, "use eventsourcing::CommandHandler;"),
-        "decides",
-    );
-    let command = "use domain::referral::ReferralCommand;";
-    assert_says(&violations(file, command), "commands another context");
-}
-
-#[test]
-fn a_service_that_commands_another_context_is_found_however_it_is_written() {
-    let file = "services/intake/src/policies.rs";
-    for code in [
-        "use domain::referral::ReferralCommand;",
-        "use domain::referral::hop::{ReferralEvent, ReferralCommand as C};",
-        "use domain::{intake::IntakeCommand, referral::{custody::CustodyCommand, Referral}};",
-        "fn f() { g(domain::referral::ReferralCommand::Submit { reason: None }) }",
-        "fn f() { Step::of::<domain :: referral :: ReferralCommand>(id) }",
-        "use domain::referral::*;",
-        "use domain::referral::{self, *};",
-    ] {
-        assert_says(&violations(file, code), "commands another context");
-    }
-}
-
-#[test]
-fn a_service_may_command_its_own_context_and_read_others() {
-    let file = "services/intake/src/policies.rs";
-    for code in [
-        "use domain::intake::{IntakeCommand, IntakeEvent};",
-        "use domain::referral::{ReferralEvent, hop::HopId}; use domain::intake::*;",
-        "use domain::{intake::IntakeCommand, referral::ReferralEvent};",
-        "fn f() { domain::referral::note(); IntakeCommand::Close }",
-        "fn f(a: domain::referral::Risk, b: IntakeCommand) {}",
-    ] {
-        assert_none(&violations(file, code));
-    }
-    let scene = "use domain::referral::ReferralCommand;";
-    assert_none(&violations("services/intake/tests/story.rs", scene));
 }
