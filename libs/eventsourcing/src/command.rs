@@ -3,110 +3,26 @@
 //! Load the streams, fold them, decide, append; on a conflict begin again, unless the caller said
 //! which version it saw. A request that the log knows gets its first answer.
 
+mod request;
+mod step;
+
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::actor::Actor;
-use crate::aggregate::{
-    Aggregate, Decoded, Fact, Occasion, Rejected, RejectionKind, UnknownEvent, encode, fold,
-};
-use crate::chain::Hash;
+use crate::aggregate::{Aggregate, Occasion, Rejected, RejectionKind, UnknownEvent};
 use crate::envelope::{Body, Envelope, EnvelopeError, Recorded};
 use crate::ids::{LogId, Position, ScopedId, StreamId, Version};
 use crate::log::{Append, AppendError, Durability, EventLog, ReadError, Write};
 use crate::order::HybridClock;
 
-/// A request id is remembered this long; an older one is refused by its own time.
-const REQUEST_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How far a caller's clock may run ahead of ours.
-const CALLER_DRIFT: SignedDuration = SignedDuration::from_mins(5);
+pub use request::RequestContext;
+use request::{CALLER_DRIFT, check_request, refused};
+use step::Decided;
+pub use step::Step;
+
 /// Beyond this many lost races in a row something is wrong with the caller, not with the luck.
 const MOST_ATTEMPTS: usize = 16;
-
-/// Everything a command brings along besides itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RequestContext {
-    /// UUID v7 from people, v5 from policies.
-    pub id: Uuid,
-    /// Keyed digest of the request's content.
-    pub digest: Hash,
-    pub actor: Actor,
-    pub on_behalf_of: Option<String>,
-    /// The version the caller saw; if the stream has moved on, the command is aborted.
-    pub etag: Option<Version>,
-    /// Decide only, store nothing.
-    pub validate_only: bool,
-    /// When it happened, as the caller says; now, if it does not say.
-    pub occurred_at: Option<Timestamp>,
-    /// The case, for streams that begin here; the others know theirs.
-    pub case: Option<ScopedId>,
-    /// The event that caused this, for policies; a person's cause is the request.
-    pub cause: Option<Uuid>,
-    pub traceparent: Option<String>,
-}
-
-/// A command for one stream, ready to be decided against whatever is stored there.
-#[derive(Clone)]
-pub struct Step {
-    stream: StreamId,
-    decide: Arc<Decide>,
-}
-
-type Decide =
-    dyn Fn(&[Recorded], &Occasion) -> Result<Vec<Decided>, CommandError> + Send + Sync + 'static;
-
-struct Decided {
-    event: Decoded,
-    schema: u16,
-    rules_version: Option<String>,
-}
-
-impl Step {
-    pub fn of<A: Aggregate>(id: ScopedId, command: A::Command) -> Self {
-        Self {
-            stream: StreamId::new(A::KIND, id),
-            decide: Arc::new(move |history, on| {
-                let state: A = fold(history)?;
-                let events = state.decide(&command, on).map_err(Rejected::from)?;
-                Ok(events.iter().map(decided::<A>).collect())
-            }),
-        }
-    }
-
-    /// Takes down that a policy did not act on an event, so that a later rebuild does not either.
-    pub fn policy_note(id: ScopedId, name: &'static str, data: Value) -> Self {
-        Self {
-            stream: StreamId::new("policy", id),
-            decide: Arc::new(move |_, _| {
-                let event = Decoded {
-                    name: name.to_owned(),
-                    data: data.clone(),
-                };
-                Ok(vec![Decided {
-                    event,
-                    schema: 1,
-                    rules_version: None,
-                }])
-            }),
-        }
-    }
-
-    pub fn stream(&self) -> &StreamId {
-        &self.stream
-    }
-}
-
-fn decided<A: Aggregate>(event: &A::Event) -> Decided {
-    let encoded = encode(event);
-    Decided {
-        schema: A::schema(&encoded.name),
-        event: encoded,
-        rules_version: event.rules_version().map(str::to_owned),
-    }
-}
 
 /// What a command led to; the same for the first time and for every repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,8 +116,7 @@ impl CommandHandler {
             if let Some(first_answer) = self.first_answer(request).await? {
                 return Ok(first_answer);
             }
-            let on = self.occasion(request)?;
-            let decided = self.decide(steps, request, &on).await?;
+            let decided = self.decide(steps, request).await?;
             if request.validate_only {
                 return Ok(self.answer(decided, None));
             }
@@ -213,7 +128,8 @@ impl CommandHandler {
                 Ok(appended) => {
                     return Ok(self.answer(decided, Some((appended.last, appended.durability))));
                 }
-                Err(AppendError::RequestKnown(_)) => {}
+                // The same request was faster by another way: its answer is ours.
+                Err(AppendError::RequestKnown(_)) if attempt < MOST_ATTEMPTS => {}
                 Err(AppendError::Conflict {
                     stream,
                     expected,
@@ -233,8 +149,19 @@ impl CommandHandler {
         }
     }
 
-    fn occasion(&self, request: &RequestContext) -> Result<Occasion, CommandError> {
+    /// When and by whom: our wall clock, read after the histories so that no attempt is recorded before
+    /// what it was decided on. Where the wall stands behind a history (it was set back, or ran ahead
+    /// when that was recorded), it counts as standing still: the time of the last event is repeated
+    /// until the wall has passed it. Nothing is moved that was recorded, and no stream runs backwards.
+    fn occasion(
+        &self,
+        request: &RequestContext,
+        histories: &[Vec<Recorded>],
+    ) -> Result<Occasion, CommandError> {
+        let recorded = histories.iter().filter_map(|history| history.last());
+        let recorded = recorded.map(|last| last.envelope.recordedtime).max();
         let now = self.clock.now();
+        let now = recorded.map_or(now, |recorded| recorded.max(now));
         let occurred_at = request.occurred_at.unwrap_or(now);
         if occurred_at > now + CALLER_DRIFT {
             return Err(refused(
@@ -298,11 +225,14 @@ impl CommandHandler {
         &self,
         steps: &[Step],
         request: &RequestContext,
-        on: &Occasion,
     ) -> Result<DecidedAll, CommandError> {
+        let mut histories = Vec::with_capacity(steps.len());
+        for step in steps {
+            histories.push(self.log.read(&step.stream, Version(1)).await?);
+        }
+        let on = &self.occasion(request, &histories)?;
         let mut all = DecidedAll::default();
-        for (index, step) in steps.iter().enumerate() {
-            let history = self.log.read(&step.stream, Version(1)).await?;
+        for (index, (step, history)) in steps.iter().zip(&histories).enumerate() {
             let version = history
                 .last()
                 .map_or(Version(0), |last| last.envelope.version);
@@ -317,14 +247,14 @@ impl CommandHandler {
                 });
             }
             // A stream that begins here belongs to the case of the one before it.
-            let case = case_of(&history, request)?.or(all.case);
+            let case = case_of(history, request)?.or(all.case);
             let mut write = Write {
                 stream: step.stream.clone(),
                 expected: version,
                 events: vec![],
             };
             let mut at = version;
-            for decided in (step.decide)(&history, on)? {
+            for decided in (step.decide)(history, on)? {
                 at = at.next();
                 let envelope = self.envelope(decided, &step.stream, at, case, request, on);
                 write.events.push(Body::seal(&envelope)?);
@@ -432,56 +362,7 @@ fn case_of(
     }
 }
 
-fn check_request(request: &RequestContext, now: Timestamp) -> Result<(), CommandError> {
-    if !request.actor.is_complete() {
-        return Err(EnvelopeError::Incomplete("an acting person, organization and role").into());
-    }
-    check_request_id(request, now)
-}
-
-fn check_request_id(request: &RequestContext, now: Timestamp) -> Result<(), CommandError> {
-    match (request.id.get_version_num(), &request.actor) {
-        (5, Actor::System { .. }) => Ok(()),
-        (7, _) => check_request_age(request.id, now),
-        _ => Err(refused(
-            "meta.request_id",
-            "REQUEST_ID_INVALID",
-            "the request id must be a UUID of version 7",
-            "请求编号必须是第 7 版 UUID",
-        )),
-    }
-}
-
-fn check_request_age(id: Uuid, now: Timestamp) -> Result<(), CommandError> {
-    let (seconds, _) = id.get_timestamp().expect("a v7 UUID has a time").to_unix();
-    let made_at = i64::try_from(seconds)
-        .ok()
-        .and_then(|second| Timestamp::from_second(second).ok())
-        .unwrap_or(Timestamp::MAX);
-    let age = now.duration_since(made_at);
-    if age > REQUEST_AGE || age < -CALLER_DRIFT {
-        return Err(refused(
-            "meta.request_id",
-            "REQUEST_ID_TOO_OLD",
-            "the request id must have been made within the last 7 days, by a clock that is right",
-            "请求编号须在最近 7 天内、由准确的时钟生成",
-        ));
-    }
-    Ok(())
-}
-
-fn refused(field: &'static str, reason: &'static str, en: &str, zh: &str) -> CommandError {
-    CommandError::Rejected(Rejected {
-        kind: RejectionKind::Invalid,
-        reason,
-        en: en.to_owned(),
-        zh: zh.to_owned(),
-        field: Some(field),
-        allowed: Vec::new(),
-    })
-}
-
-fn uuid_time(now: Timestamp) -> uuid::Timestamp {
+fn uuid_time(now: jiff::Timestamp) -> uuid::Timestamp {
     let seconds = u64::try_from(now.as_second()).unwrap_or(0);
     let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
     uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)

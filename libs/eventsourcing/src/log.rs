@@ -111,6 +111,9 @@ impl Append {
         if envelope.log() != *log {
             return Err(refused(format!("an event is of log {}", envelope.log())));
         }
+        envelope
+            .check()
+            .map_err(|error| refused(error.to_string()))?;
         if envelope.subject != *stream {
             return Err(refused(format!("an event is of {}", envelope.subject)));
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -88,15 +88,18 @@ impl HybridClock {
             millis: millis(self.clock.now()),
             counter: 0,
         };
-        let mut last = self
-            .last
-            .lock()
-            .expect("no code panics while it holds the order");
+        let mut last = self.lock();
         *last = wall.max(following(*last));
         *last
     }
 
-    /// Takes note of a moment seen in an event.
+    /// Goes on after a moment that this node gave before it was started anew, however far ahead it is.
+    pub fn resume(&self, given: Order) {
+        let mut last = self.lock();
+        *last = given.max(*last);
+    }
+
+    /// Takes note of a moment seen in an event of another node.
     ///
     /// # Errors
     /// [`ClockDrift`] if it is more than 60 s ahead: then our clock stays where it is.
@@ -106,12 +109,15 @@ impl HybridClock {
         if i128::from(ahead_ms) > MAX_DRIFT.as_millis() {
             return Err(ClockDrift { ahead_ms });
         }
-        let mut last = self
-            .last
-            .lock()
-            .expect("no code panics while it holds the order");
+        let mut last = self.lock();
         *last = seen.max(*last);
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Order> {
+        self.last
+            .lock()
+            .expect("no code panics while it holds the order")
     }
 }
 
@@ -165,6 +171,27 @@ mod tests {
                 counter: 0
             }
         );
+    }
+
+    #[test]
+    fn a_clock_is_followed_up_to_a_minute_ahead_and_no_millisecond_more() {
+        let ahead = |millis| Order { millis, counter: 0 };
+        let ours = node(1_000);
+        assert_eq!(
+            ours.observe(ahead(1_060_001)),
+            Err(ClockDrift { ahead_ms: 60_001 })
+        );
+        assert!(ours.tick() < ahead(1_060_000));
+        assert_eq!(ours.observe(ahead(1_060_000)), Ok(()));
+        assert!(ours.tick() > ahead(1_060_000));
+    }
+
+    #[test]
+    fn a_node_that_starts_anew_goes_on_after_its_own_last_moment_however_far_ahead() {
+        let (before, after) = (node(4_600), node(1_000));
+        let last = before.tick();
+        after.resume(last);
+        assert!(after.tick() > last);
     }
 
     #[test]

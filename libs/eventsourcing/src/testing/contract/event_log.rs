@@ -7,6 +7,7 @@ use futures::{FutureExt, pin_mut};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::actor::Actor;
 use crate::chain::{Checkpoint, Hash, chain_hash};
 use crate::envelope::{Body, Envelope, Recorded};
 use crate::ids::{LogId, Position, StreamId, Version};
@@ -32,6 +33,7 @@ macro_rules! event_log_contract {
             an_append_to_several_streams_is_stored_wholly_or_not_at_all
             a_request_is_taken_once_and_found_again
             an_append_that_does_not_fit_its_envelopes_is_refused
+            an_append_with_an_incomplete_envelope_is_refused
             pages_are_as_long_as_asked_and_end_at_the_head
             whoever_waits_for_a_position_is_woken_by_it
             of_concurrent_appends_to_one_stream_one_wins
@@ -189,6 +191,42 @@ pub async fn an_append_that_does_not_fit_its_envelopes_is_refused(log: Log) {
         );
     }
     assert_eq!(log.head().position, Position(0));
+}
+
+pub async fn an_append_with_an_incomplete_envelope_is_refused(log: Log) {
+    let sound = append(LOG, 1, 0, 1);
+    let complete: Envelope = serde_json::from_slice(sound.writes[0].events[0].bytes()).unwrap();
+    let with = |alter: fn(&mut Envelope)| {
+        let mut envelope = complete.clone();
+        alter(&mut envelope);
+        let mut append = sound.clone();
+        append.request = envelope.requestid;
+        let bytes = serde_json::to_vec(&envelope).unwrap();
+        append.writes[0].events = vec![Body::from_bytes(bytes.into()).unwrap()];
+        append
+    };
+    for incomplete in [
+        with(|event| event.actor = Actor::person("p-1", "", "worker")),
+        with(|event| event.actor = Actor::system("", "1")),
+        with(|event| event.caseid = None),
+        with(|event| event.causationid = Uuid::nil()),
+        with(|event| event.requestid = Uuid::nil()),
+        with(|event| event.specversion = "0.3".into()),
+        with(|event| event.datacontenttype = "text/plain".into()),
+        with(|event| event.source = "/310000/intake".into()),
+        with(|event| event.event_type = "intake.Noted".into()),
+        with(|event| event.event_type = "referral.".into()),
+        with(|event| event.dataschema = "urn:liandong:referral.Other:1".into()),
+        with(|event| event.dataschema = "urn:liandong:referral.Noted:one".into()),
+    ] {
+        let refused = log.append(incomplete.clone()).await;
+        assert!(
+            matches!(refused, Err(AppendError::Refused(_))),
+            "{incomplete:?}: {refused:?}"
+        );
+    }
+    assert_eq!(log.head().position, Position(0));
+    log.append(with(|_| ())).await.unwrap();
 }
 
 pub async fn pages_are_as_long_as_asked_and_end_at_the_head(log: Log) {
