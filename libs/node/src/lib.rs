@@ -7,6 +7,7 @@ pub mod alone;
 pub mod client;
 mod hosting;
 mod layout;
+mod log_watch;
 mod region;
 pub mod sealing;
 mod system;

@@ -5,7 +5,10 @@ use std::fs;
 use std::sync::Arc;
 
 use directory_view::DirectoryView;
-use eventsourcing::{EventFeed, EventLog, HybridClock, LogId, ProjectionStore, Region, StoreError};
+use eventsourcing::{
+    EventFeed, EventLog, HybridClock, LogId, Position, ProjectionStore, ReadError, Region,
+    StoreError,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projection_store::{SledStore, StoreSettings};
 use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
@@ -15,6 +18,11 @@ use vault::{KeyStore, KeyStoreError, LocalKeys, RegionKey, RegionKeyError, Seale
 
 use crate::hosting::{Hosting, Parts};
 use crate::layout::Layout;
+use crate::log_watch::watch;
+
+/// Of commands decided side by side the later may have been stored first: among so many events at
+/// the end of a log is the latest moment that its node gave.
+const LATEST: usize = 256;
 
 /// A node cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +31,8 @@ pub enum NodeError {
     Directory { path: String, cause: std::io::Error },
     #[error(transparent)]
     Log(#[from] OpenError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error(transparent)]
     Rows(#[from] StoreError),
     #[error(transparent)]
@@ -47,7 +57,7 @@ pub struct RegionNode {
 }
 
 impl RegionNode {
-    /// Opens the stores and logs of the services; what was seen of a log must still be in it.
+    /// Opens the stores of the services, not yet their logs.
     ///
     /// # Errors
     /// [`NodeError`]: which file, and what to do.
@@ -56,7 +66,6 @@ impl RegionNode {
         region: Region,
         regions: &[Region],
         services: &[Hosting],
-        options: &Options,
         clock: Arc<HybridClock>,
         feed: LocalFeed,
     ) -> Result<Self, NodeError> {
@@ -78,10 +87,29 @@ impl RegionNode {
         for service in services {
             node.open_rows(layout, service.name)?;
         }
-        for service in services.iter().filter(|service| service.writes) {
-            node.open_log(layout, service.name, options)?;
-        }
         Ok(node)
+    }
+
+    /// The rows of the services: what each has seen of any log.
+    pub fn rows(&self) -> impl Iterator<Item = &Arc<dyn ProjectionStore>> {
+        self.rows.values()
+    }
+
+    /// Opens the logs of the services; what anybody has seen of one must still be in it.
+    ///
+    /// # Errors
+    /// [`NodeError`]: which file, and what to do.
+    pub fn open_logs(
+        &mut self,
+        layout: &Layout,
+        services: &[Hosting],
+        options: &Options,
+        seen_by: &[Arc<dyn ProjectionStore>],
+    ) -> Result<(), NodeError> {
+        for service in services.iter().filter(|service| service.writes) {
+            self.open_log(layout, service.name, options, seen_by)?;
+        }
+        Ok(())
     }
 
     fn open_rows(&mut self, layout: &Layout, service: &'static str) -> Result<(), NodeError> {
@@ -99,10 +127,11 @@ impl RegionNode {
         layout: &Layout,
         service: &'static str,
         options: &Options,
+        seen_by: &[Arc<dyn ProjectionStore>],
     ) -> Result<(), NodeError> {
         let id = LogId::new(self.region, service);
         let mut seen = Vec::new();
-        for rows in self.rows.values() {
+        for rows in seen_by {
             seen.extend(rows.seen(&id)?);
         }
         let path = layout.log(self.region, service);
@@ -113,6 +142,21 @@ impl RegionNode {
         let log = Arc::new(log);
         self.feed.add(log.clone());
         self.logs.insert(service, log);
+        Ok(())
+    }
+
+    /// Lets the clock go on after the last moments it gave before this start.
+    ///
+    /// # Errors
+    /// If a log cannot be read.
+    pub async fn resume_clock(&self) -> Result<(), NodeError> {
+        let latest = u64::try_from(LATEST).unwrap_or(u64::MAX);
+        for log in self.logs.values() {
+            let after = Position(log.head().position.0.saturating_sub(latest));
+            for event in log.read_all(after, LATEST).await? {
+                self.clock.resume(event.envelope.order);
+            }
+        }
         Ok(())
     }
 
@@ -136,6 +180,9 @@ impl RegionNode {
         feed: &Arc<dyn EventFeed>,
         tasks: &Tasks,
     ) -> Result<Vec<Arc<Running>>, NodeError> {
+        for log in self.logs.values() {
+            watch(log, tasks);
+        }
         let mut hosted: Vec<(Arc<Running>, AddRoutes)> = Vec::new();
         let mut identify = None;
         for service in services {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventsourcing::{
-    Clock, EventFeed, EventLog, HybridClock, LogId, Position, Region, VirtualClock, first_due,
+    Clock, EventFeed, EventLog, HybridClock, LogId, Position, ProjectionStore, Region,
+    VirtualClock, first_due,
 };
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -77,6 +78,9 @@ impl System {
         let layout = Layout::new(&settings.root);
         let feed = LocalFeed::default();
         let nodes = open_all(&layout, &settings, services, &feed)?;
+        for node in &nodes {
+            node.resume_clock().await?;
+        }
         let tasks = Tasks::new();
         let mut system = Self {
             clock: settings.clock,
@@ -220,6 +224,7 @@ impl System {
     }
 }
 
+/// First the rows of all regions, then the logs: what any of them has seen of a log must be in it.
 /// Regions are opened side by side: each waits for its own disk.
 fn open_all(
     layout: &Layout,
@@ -227,30 +232,32 @@ fn open_all(
     services: &[Hosting],
     feed: &LocalFeed,
 ) -> Result<Vec<RegionNode>, NodeError> {
+    let mut nodes = side_by_side(&settings.regions, |region| {
+        let clock = Arc::new(HybridClock::new(settings.clock.clone()));
+        let followed = &settings.followed;
+        RegionNode::open(layout, *region, followed, services, clock, feed.clone())
+    })?;
+    let seen_by: Vec<Arc<dyn ProjectionStore>> =
+        nodes.iter().flat_map(RegionNode::rows).cloned().collect();
+    side_by_side(&mut nodes, |node| {
+        node.open_logs(layout, services, &settings.log_options, &seen_by)
+    })?;
+    Ok(nodes)
+}
+
+fn side_by_side<T: Send, R: Send>(
+    of: impl IntoIterator<Item = T>,
+    open: impl Fn(T) -> Result<R, NodeError> + Sync,
+) -> Result<Vec<R>, NodeError> {
     std::thread::scope(|scope| {
-        let opening: Vec<_> = settings
-            .regions
-            .iter()
-            .map(|region| {
-                let clock = Arc::new(HybridClock::new(settings.clock.clone()));
-                let feed = feed.clone();
-                scope.spawn(move || {
-                    let options = &settings.log_options;
-                    RegionNode::open(
-                        layout,
-                        *region,
-                        &settings.followed,
-                        services,
-                        options,
-                        clock,
-                        feed,
-                    )
-                })
-            })
+        let open = &open;
+        let opening: Vec<_> = of
+            .into_iter()
+            .map(|one| scope.spawn(move || open(one)))
             .collect();
         opening
             .into_iter()
-            .map(|region| region.join().expect("opening a region does not panic"))
+            .map(|one| one.join().expect("opening a region does not panic"))
             .collect()
     })
 }
