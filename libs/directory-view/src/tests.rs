@@ -125,7 +125,13 @@ impl World {
             kind,
             parent,
         };
-        self.command::<Organization>(id.0, OrganizationCommand::Register(profile));
+        self.command::<Organization>(
+            id.0,
+            OrganizationCommand::Register {
+                profile,
+                parent_known: true,
+            },
+        );
     }
 
     fn open(&mut self, organization: OrganizationId, number: u128) -> Party {

@@ -31,6 +31,11 @@ impl Acting {
         })
     }
 
+    /// Whether this is an auditor: they read what they may not change.
+    pub fn is_auditor(actor: &Actor) -> bool {
+        Self::of(actor).is_some_and(|person| person.role == Role::Auditor)
+    }
+
     /// The person as they stand in the envelope of an event.
     pub fn actor(&self) -> Actor {
         use crate::values::Term;

@@ -51,7 +51,7 @@ pub enum AloneError {
 /// [`AloneError`].
 pub fn run(service: Hosting) -> Result<(), AloneError> {
     let file = std::env::args_os().nth(1).map(PathBuf::from);
-    let settings: AloneSettings = load(file.as_deref())?;
+    let settings: AloneSettings = load(file.as_deref(), &["regions"])?;
     start_logs(LogFormat::Json, "info");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,7 +1,6 @@
 //! The directory's gRPC side: requests become commands, the view becomes answers.
 
 mod own_log;
-mod paging;
 mod rules;
 mod words;
 
@@ -9,24 +8,24 @@ use std::sync::Arc;
 
 use directory_view::DirectoryView;
 use domain::directory::{
-    Desk, DeskCommand, DeskProfile, Enrolment, Organization, OrganizationCommand, OrganizationKind,
-    OrganizationProfile, RegionCommand, RegionEntry, RegionProfile, RuleBook, RuleBookCommand,
-    Worker, WorkerCommand,
+    DeskProfile, Enrolment, OrganizationKind, OrganizationProfile, RegionCommand, RegionEntry,
+    RegionProfile, RuleBook, RuleBookCommand, Worker, WorkerCommand,
 };
 use domain::ids::{DeskId, OrganizationId, WorkerId};
 use eventsourcing::{CommandHandler, Region, RequestContext, ScopedId};
 use proto::directory::v1 as pb;
 use proto::directory::v1::directory_service_server::DirectoryService;
-use service_runtime::grpc::{Gate, failure, field, optional, term, violation};
+use service_runtime::grpc::{Gate, Page, failure, field, optional, term, violation};
 use tonic::{Code, Request, Response, Status};
-
-use paging::Page;
 
 pub(crate) struct DirectoryApi {
     pub(crate) gate: Gate,
     pub(crate) commands: CommandHandler,
     pub(crate) directory: Arc<DirectoryView>,
     pub(crate) region: Region,
+    /// Held while a desk gets a worker or closes: what is looked up of the one must hold when the
+    /// other is recorded, and they are two streams.
+    pub(crate) desks: tokio::sync::Mutex<()>,
 }
 
 type Answered<T> = Result<Response<T>, Status>;
@@ -64,12 +63,7 @@ impl DirectoryService for DirectoryApi {
             kind: term::<pb::OrganizationKind, _>("kind", request.kind)?,
             parent: optional("parent_id", &request.parent_id)?,
         };
-        let command = OrganizationCommand::Register(profile);
-        self.gate.answer(
-            self.commands
-                .handle::<Organization>(id, command, &call)
-                .await,
-        )
+        self.gate.answer(self.register(profile, &call).await)
     }
 
     async fn open_desk(
@@ -93,9 +87,7 @@ impl DirectoryService for DirectoryApi {
         let (call, request) = self.gate.command(request)?;
         let desk: DeskId = field("desk_id", &request.desk_id)?;
         self.own("desk_id", desk.region())?;
-        let command = DeskCommand::Close { desk };
-        self.gate
-            .answer(self.commands.handle::<Desk>(desk.0, command, &call).await)
+        self.gate.answer(self.close(desk, &call).await)
     }
 
     async fn enrol_worker(

@@ -30,6 +30,7 @@ pub fn service(ports: &Ports, log: Arc<dyn EventLog>, directory: Arc<DirectoryVi
         commands: CommandHandler::new(log.clone(), ports.clock.clone()),
         directory: directory.clone(),
         region: ports.region,
+        desks: tokio::sync::Mutex::default(),
     };
     Service {
         name: CONTEXT,

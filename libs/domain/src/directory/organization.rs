@@ -35,7 +35,12 @@ terms! {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrganizationCommand {
-    Register(OrganizationProfile),
+    Register {
+        profile: OrganizationProfile,
+        /// Whether the directory has the organization above it, in whatever region: looked up, since
+        /// this stream does not know.
+        parent_known: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +71,8 @@ pub enum OrganizationRejection {
     /// Escalation must always find somebody.
     #[error("a League committee below the national level must name the committee above it")]
     ParentMissing,
+    #[error("the directory has no organization {0} that could be above it")]
+    UnknownParent(OrganizationId),
     #[error("organization {0} is registered already")]
     AlreadyRegistered(OrganizationId),
 }
@@ -75,6 +82,7 @@ impl Rejection for OrganizationRejection {
         match self {
             Self::NotAdministrator(_) => RejectionKind::Forbidden,
             Self::OwnParent | Self::ParentMissing => RejectionKind::Invalid,
+            Self::UnknownParent(_) => RejectionKind::NotFound,
             Self::AlreadyRegistered(_) => RejectionKind::AlreadyExists,
         }
     }
@@ -84,6 +92,7 @@ impl Rejection for OrganizationRejection {
             Self::NotAdministrator(_) => NotAdministrator::REASON,
             Self::OwnParent => "OWN_PARENT",
             Self::ParentMissing => "PARENT_MISSING",
+            Self::UnknownParent(_) => "UNKNOWN_PARENT",
             Self::AlreadyRegistered(_) => "ORGANIZATION_ALREADY_REGISTERED",
         }
     }
@@ -93,13 +102,14 @@ impl Rejection for OrganizationRejection {
             Self::NotAdministrator(no) => no.zh(),
             Self::OwnParent => "组织不能以自身为上级".to_owned(),
             Self::ParentMissing => "国家级以下的团委必须指明上级团委".to_owned(),
+            Self::UnknownParent(id) => format!("名录中没有可作为上级的组织 {id}"),
             Self::AlreadyRegistered(id) => format!("组织 {id} 已登记"),
         }
     }
 
     fn field(&self) -> Option<&'static str> {
         match self {
-            Self::OwnParent | Self::ParentMissing => Some("parent_id"),
+            Self::OwnParent | Self::ParentMissing | Self::UnknownParent(_) => Some("parent_id"),
             Self::NotAdministrator(_) | Self::AlreadyRegistered(_) => None,
         }
     }
@@ -133,13 +143,16 @@ impl Aggregate for Organization {
         command: &OrganizationCommand,
         on: &Occasion,
     ) -> Result<Vec<OrganizationEvent>, OrganizationRejection> {
-        let OrganizationCommand::Register(profile) = command;
+        let OrganizationCommand::Register {
+            profile,
+            parent_known,
+        } = command;
         check_administrator(&on.actor, profile.organization.region())?;
         if let Self::Registered(_) = self {
             let id = profile.organization;
             return Err(OrganizationRejection::AlreadyRegistered(id));
         }
-        check_parent(profile)?;
+        check_parent(profile, *parent_known)?;
         Ok(vec![OrganizationEvent::OrganizationRegistered(
             profile.clone(),
         )])
@@ -154,11 +167,12 @@ impl Aggregate for Organization {
     }
 }
 
-fn check_parent(profile: &OrganizationProfile) -> Result<(), OrganizationRejection> {
+fn check_parent(profile: &OrganizationProfile, known: bool) -> Result<(), OrganizationRejection> {
     let below_the_top =
         profile.kind == OrganizationKind::LeagueCommittee && profile.level != Level::National;
     match profile.parent {
         Some(parent) if parent == profile.organization => Err(OrganizationRejection::OwnParent),
+        Some(parent) if !known => Err(OrganizationRejection::UnknownParent(parent)),
         None if below_the_top => Err(OrganizationRejection::ParentMissing),
         _ => Ok(()),
     }

@@ -64,6 +64,13 @@ fn desk_profile() -> DeskProfile {
     }
 }
 
+fn register(profile: OrganizationProfile) -> OrganizationCommand {
+    OrganizationCommand::Register {
+        profile,
+        parent_known: true,
+    }
+}
+
 fn open_desk() -> DeskCommand {
     DeskCommand::Open {
         profile: desk_profile(),
@@ -168,7 +175,7 @@ fn only_an_administrator_of_the_region_or_the_reference_data_may_change_it() {
             .then_rejected(no.into());
         given::<Organization>([])
             .by(other.clone())
-            .when(OrganizationCommand::Register(shanghai_committee()))
+            .when(register(shanghai_committee()))
             .then_rejected(no.into());
         given::<Desk>([])
             .by(other.clone())
@@ -200,7 +207,7 @@ fn who_may_not_is_not_told_what_is_there() {
 #[test]
 fn an_organization_is_registered_once() {
     let registered = OrganizationEvent::OrganizationRegistered(shanghai_committee());
-    let register = OrganizationCommand::Register(shanghai_committee());
+    let register = register(shanghai_committee());
     given::<Organization>([])
         .by(administrator())
         .when(register.clone())
@@ -215,13 +222,11 @@ fn an_organization_is_registered_once() {
 fn escalation_always_finds_a_committee_above() {
     given::<Organization>([])
         .by(administrator())
-        .when(OrganizationCommand::Register(committee(None)))
+        .when(register(committee(None)))
         .then_rejected(OrganizationRejection::ParentMissing);
     given::<Organization>([])
         .by(administrator())
-        .when(OrganizationCommand::Register(committee(Some(league(
-            shanghai(),
-        )))))
+        .when(register(committee(Some(league(shanghai())))))
         .then_rejected(OrganizationRejection::OwnParent);
 }
 

@@ -1,16 +1,15 @@
 //! A service that counts: a projection, a policy and a due rule over logs in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use eventsourcing::testing::{AlteredLog, MemoryLog, MemoryRows, envelope};
+use eventsourcing::testing::{MemoryLog, MemoryRows, envelope};
 use eventsourcing::{
-    Aggregate, Append, AppendError, Body, Due, DueRule, EventLog, Fact, HybridClock, LogId,
-    Occasion, Policy, PolicyError, Position, Projection, ProjectionError, ReadError, Recorded,
-    Rejection, RejectionKind, Rows, ScopedId, Step, StreamId, UnknownEvent, Version, VirtualClock,
-    Write,
+    Aggregate, Append, Body, Due, DueRule, EventLog, Fact, HybridClock, LogId, Occasion, Policy,
+    PolicyError, Position, Projection, ProjectionError, Recorded, Rejection, RejectionKind, Rows,
+    ScopedId, Step, StreamId, UnknownEvent, Version, VirtualClock, Write,
 };
 use serde::{Deserialize, Serialize};
 use service_runtime::grpc::{DigestKey, Gate};
@@ -20,6 +19,7 @@ use service_runtime::{
 use uuid::Uuid;
 
 use crate::feed::{BadFeed, Faults};
+use crate::own_log::OwnLog;
 
 pub(crate) const POLICY: &str = "count-each";
 pub(crate) const ROWS: &str = "rows";
@@ -180,44 +180,6 @@ impl Projection for InOrder {
         taken.push(event.envelope.id);
         Ok(rows.put("taken", log.as_bytes(), &taken)?)
     }
-}
-
-/// The own log, which can be full, or unreadable, for a while.
-#[derive(Clone)]
-pub(crate) struct OwnLog {
-    pub(crate) log: MemoryLog,
-    pub(crate) full: Arc<AtomicBool>,
-    pub(crate) unreadable: Arc<AtomicBool>,
-    pub(crate) refused: Arc<AtomicUsize>,
-}
-
-impl OwnLog {
-    pub(crate) fn new() -> Self {
-        Self {
-            log: MemoryLog::new(log("310000.tally")),
-            full: Arc::default(),
-            unreadable: Arc::default(),
-            refused: Arc::default(),
-        }
-    }
-
-    fn port(&self) -> Arc<dyn EventLog> {
-        let (full, unreadable) = (self.full.clone(), self.unreadable.clone());
-        let (refused, lost) = (self.refused.clone(), self.refused.clone());
-        let log = AlteredLog::new(Arc::new(self.log.clone()))
-            .refusing(move |_| counted_if(&full, &refused).then_some(AppendError::Full))
-            .losing(move || {
-                let slow = || ReadError::Unavailable("the disk is slow".to_owned());
-                counted_if(&unreadable, &lost).then(slow)
-            });
-        Arc::new(log)
-    }
-}
-
-fn counted_if(fault: &AtomicBool, count: &AtomicUsize) -> bool {
-    let now = fault.load(Ordering::SeqCst);
-    count.fetch_add(usize::from(now), Ordering::SeqCst);
-    now
 }
 
 /// Counts a duty when it is due, but fails the first time.

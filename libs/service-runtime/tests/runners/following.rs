@@ -13,9 +13,8 @@ use service_runtime::grpc::Watched;
 use uuid::Uuid;
 
 use crate::feed::{BadFeed, Faults};
-use crate::fixture::{
-    Bench, Counting, OwnLog, POLICY, ROWS, ids, log, record, sources, start, start_with,
-};
+use crate::fixture::{Bench, Counting, POLICY, ROWS, ids, log, record, sources, start, start_with};
+use crate::own_log::OwnLog;
 
 async fn contacts(sources: &[MemoryLog]) {
     for number in 0..40 {

@@ -9,4 +9,5 @@
 mod feed;
 mod fixture;
 mod following;
+mod own_log;
 mod parking;

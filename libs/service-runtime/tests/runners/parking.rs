@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::feed::Faults;
-use crate::fixture::{Bench, Counting, OwnLog, ids, record, sources, start};
+use crate::fixture::{Bench, Counting, ids, record, sources, start};
+use crate::own_log::OwnLog;
 
 const CASE: u128 = 1;
 

@@ -2,8 +2,10 @@
 //! what was registered a moment ago is known.
 
 use domain::directory::{
-    Desk, DeskCommand, DeskProfile, Enrolment, Organization, Place, Worker, WorkerCommand,
+    Desk, DeskCommand, DeskProfile, Enrolment, Organization, OrganizationCommand,
+    OrganizationProfile, Place, Worker, WorkerCommand,
 };
+use domain::ids::{DeskId, OrganizationId};
 use eventsourcing::{
     Aggregate, Answer, CommandError, RequestContext, ScopedId, StreamId, Version, fold,
 };
@@ -11,6 +13,24 @@ use eventsourcing::{
 use super::DirectoryApi;
 
 impl DirectoryApi {
+    pub(super) async fn register(
+        &self,
+        profile: OrganizationProfile,
+        call: &RequestContext,
+    ) -> Result<Answer, CommandError> {
+        let id = profile.organization.0;
+        let command = OrganizationCommand::Register {
+            parent_known: match profile.parent {
+                Some(parent) => self.knows(parent).await?,
+                None => false,
+            },
+            profile,
+        };
+        self.commands
+            .handle::<Organization>(id, command, call)
+            .await
+    }
+
     pub(super) async fn open(
         &self,
         profile: DeskProfile,
@@ -30,6 +50,7 @@ impl DirectoryApi {
         enrolment: Enrolment,
         call: &RequestContext,
     ) -> Result<Answer, CommandError> {
+        let _desks = self.desks.lock().await;
         let organization: Organization = self.state(enrolment.organization.0).await?;
         let desk: Desk = self.state(enrolment.desk.0).await?;
         let worker = enrolment.worker;
@@ -40,6 +61,25 @@ impl DirectoryApi {
         self.commands
             .handle::<Worker>(worker.0, command, call)
             .await
+    }
+
+    pub(super) async fn close(
+        &self,
+        desk: DeskId,
+        call: &RequestContext,
+    ) -> Result<Answer, CommandError> {
+        let _desks = self.desks.lock().await;
+        let command = DeskCommand::Close { desk };
+        self.commands.handle::<Desk>(desk.0, command, call).await
+    }
+
+    /// Whether there is such an organization: of this region by its own log, of another by the view.
+    async fn knows(&self, id: OrganizationId) -> Result<bool, CommandError> {
+        if self.directory.organization(id).is_some() {
+            return Ok(true);
+        }
+        let registered: Organization = self.state(id.0).await?;
+        Ok(registered.profile().is_some())
     }
 
     /// What a stream of this log has come to; another region's is unknown here.

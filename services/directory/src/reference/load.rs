@@ -124,7 +124,11 @@ impl Loading<'_> {
         let id = profile.organization.0;
         self.bring::<Organization, _>(code, id, profile, |state| {
             let there = state.profile() == Some(profile);
-            (!there).then(|| OrganizationCommand::Register(profile.clone()))
+            (!there).then(|| OrganizationCommand::Register {
+                profile: profile.clone(),
+                // The file was checked: it has each organization that another one names.
+                parent_known: true,
+            })
         })
         .await
     }

@@ -280,3 +280,102 @@ async fn queries_refuse_what_they_cannot_read_and_say_what_is_not_there() {
     assert_eq!(field_at_fault(answer), "page_token");
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn an_organization_below_one_that_nobody_knows_is_refused() {
+    let fixture = Fixture::start().await;
+    let administrator = fixture.administrator();
+    let mut shanghai = fixture.shanghai().await;
+    for region in ["310000", "370200", "990000"] {
+        let nobody = pb::RegisterOrganizationRequest {
+            parent_id: format!("{region}-{}", Uuid::now_v7()),
+            ..fixture.register()
+        };
+        let answer = shanghai
+            .register_organization(administrator.request(nobody))
+            .await;
+        assert_eq!(
+            refusal(answer),
+            (Code::NotFound, "UNKNOWN_PARENT".to_owned())
+        );
+    }
+    let central = fixture.china.organization("central-league").unwrap();
+    let of_another_region = pb::RegisterOrganizationRequest {
+        parent_id: central.to_string(),
+        ..fixture.register()
+    };
+    let request = administrator.request(of_another_region);
+    shanghai.register_organization(request).await.unwrap();
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_acts_for_an_organization_that_does_not_exist() {
+    let fixture = Fixture::start().await;
+    let administrator = fixture.administrator();
+    let mut shanghai = fixture.shanghai().await;
+    let known = fixture.china.organization("sh-league").unwrap().to_string();
+    let unknown = format!("310000-{}", Uuid::now_v7());
+    for (on_behalf_of, exists) in [
+        (unknown, false),
+        ("somebody".to_owned(), false),
+        (known, true),
+    ] {
+        let mut register = fixture.register();
+        register.meta.as_mut().unwrap().on_behalf_of = on_behalf_of;
+        let answer = shanghai
+            .register_organization(administrator.request(register))
+            .await;
+        if exists {
+            answer.unwrap();
+        } else {
+            assert_eq!(field_at_fault(answer), "meta.on_behalf_of");
+        }
+    }
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_desk_that_closes_while_workers_are_enrolled_gets_none_afterwards() {
+    let fixture = Fixture::start().await;
+    let administrator = fixture.administrator();
+    let mut shanghai = fixture.shanghai().await;
+    let desk = fixture.china.desk("sh-12355").unwrap();
+    let mut enrolling = Vec::new();
+    for _ in 0..8 {
+        let enrol = pb::EnrolWorkerRequest {
+            meta: fixture.meta(),
+            organization_id: desk.organization.to_string(),
+            desk_id: desk.desk.to_string(),
+            roles: vec![types::Role::Worker.into()],
+        };
+        let (mut client, request) = (shanghai.clone(), administrator.request(enrol));
+        enrolling.push(tokio::spawn(
+            async move { client.enrol_worker(request).await },
+        ));
+    }
+    let close = pb::CloseDeskRequest {
+        meta: fixture.meta(),
+        desk_id: desk.desk.to_string(),
+    };
+    shanghai
+        .close_desk(administrator.request(close))
+        .await
+        .unwrap();
+    for enrolled in enrolling {
+        if let Err(status) = enrolled.await.unwrap() {
+            assert_eq!(refusal::<()>(Err(status)).1, "UNKNOWN_DESK");
+        }
+    }
+    let log = fixture.shanghai_log();
+    let all = log
+        .read_all(eventsourcing::Position(0), usize::MAX)
+        .await
+        .unwrap();
+    let after = all
+        .iter()
+        .skip_while(|event| event.envelope.event_type != "directory.DeskClosed");
+    let of_desk = after.filter(|event| event.envelope.event_type == "directory.WorkerEnrolled");
+    assert_eq!(of_desk.count(), 0);
+    fixture.stop().await;
+}
