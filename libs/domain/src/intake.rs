@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use self::callbacks::{Attempt, CallbackOutcome, CallbackPlan, Exhaustion};
 use self::consent::{ConsentEntry, ConsentGiver, ConsentPurpose, LegalBasis};
 pub use self::contact::AgeBand;
-use self::contact::{CallerRole, Channel, Contact, SafetyMark, Subject};
+use self::contact::{Contact, SafetyMark, Subject};
 use self::record::Record;
 pub use self::rejection::IntakeRejection;
 use self::transitions::{CommandKind, Part, Phase, TRANSITIONS};
@@ -384,21 +384,7 @@ fn check_organization(actor: &Actor, owner: Party) -> Result<(), IntakeRejection
 }
 
 fn record_contact(desk: Party, contact: &Contact, on: &Occasion) -> Decision {
-    if contact.channel.is_call() && contact.line.is_none() {
-        return Err(IntakeRejection::LineMissing);
-    }
-    if contact.line.is_some() && !contact.channel.is_call() {
-        return Err(IntakeRejection::LineWithoutCall);
-    }
-    let forwarded = contact.channel == Channel::ForwardedCall;
-    match &contact.original_number {
-        None if forwarded => return Err(IntakeRejection::OriginalNumberMissing),
-        Some(_) if !forwarded => return Err(IntakeRejection::NotForwarded),
-        _ => {}
-    }
-    if contact.caller_role == CallerRole::Oneself && contact.caller_identity.is_some() {
-        return Err(IntakeRejection::CallerIsSubject);
-    }
+    contact.check()?;
     Ok(vec![IntakeEvent::ContactRecorded {
         desk,
         received_at: on.occurred_at,

@@ -76,7 +76,7 @@ impl FromStr for ScopedId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let invalid = InvalidId {
             what: "an id",
-            form: "<region>-<uuid>, e.g. 310000-0199…",
+            form: "<region>-<uuid>, e.g. 310000-0199...",
         };
         let (region, uuid) = text.split_once('-').ok_or_else(|| invalid.clone())?;
         Ok(Self {

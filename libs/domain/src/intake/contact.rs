@@ -3,6 +3,7 @@
 use eventsourcing::Region;
 use serde::{Deserialize, Serialize};
 
+use super::rejection::IntakeRejection;
 use crate::sealed::{Sealed, Text};
 use crate::values::terms;
 
@@ -143,6 +144,28 @@ pub struct Contact {
     /// Where the caller is somebody else than the subject.
     pub caller_identity: Option<Sealed<Text>>,
     pub matter: Matter,
+}
+
+impl Contact {
+    /// Nothing is missing that must be kept, and nothing contradicts itself.
+    pub(super) fn check(&self) -> Result<(), IntakeRejection> {
+        if self.channel.is_call() && self.line.is_none() {
+            return Err(IntakeRejection::LineMissing);
+        }
+        if self.line.is_some() && !self.channel.is_call() {
+            return Err(IntakeRejection::LineWithoutCall);
+        }
+        let forwarded = self.channel == Channel::ForwardedCall;
+        match &self.original_number {
+            None if forwarded => return Err(IntakeRejection::OriginalNumberMissing),
+            Some(_) if !forwarded => return Err(IntakeRejection::NotForwarded),
+            _ => {}
+        }
+        if self.caller_role == CallerRole::Oneself && self.caller_identity.is_some() {
+            return Err(IntakeRejection::CallerIsSubject);
+        }
+        Ok(())
+    }
 }
 
 /// The first two digits of the province-level divisions of GB/T 2260.

@@ -1,4 +1,7 @@
-//! A recorded contact: what each command leads to, and what each event changes.
+//! A recorded contact: what each command leads to; call-backs are in [`calling_back`]. What each event changes is in [`folding`].
+
+mod calling_back;
+mod folding;
 
 use std::collections::BTreeSet;
 
@@ -6,13 +9,11 @@ use eventsourcing::Occasion;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::callbacks::{
-    Attempt, CallbackNumber, CallbackOutcome, CallbackPlan, Callbacks, Exhaustion,
-};
+use super::callbacks::{Attempt, CallbackNumber, Callbacks};
 use super::consent::{ConsentEntry, ConsentGiver, ConsentLedger, ConsentState, LegalBasis};
 use super::contact::{Contact, Matter, SafetyMark, Subject};
-use super::stage::{Ending, Stage};
-use super::transitions::{CommandKind, Phase};
+use super::stage::Stage;
+use super::transitions::CommandKind;
 use super::triage::{Assessment, EmergencyService};
 use super::{Decision, IntakeCommand, IntakeEvent, IntakeRejection, ProposalCause};
 use crate::directory::RuleSet;
@@ -259,89 +260,11 @@ impl Record {
         Ok(events)
     }
 
-    fn plan_callback(&self, plan: &CallbackPlan, on: &Occasion) -> Decision {
-        if plan.number == CallbackNumber::OfContact {
-            if self.safety.contains(&SafetyMark::DoNotCallBack) {
-                return Err(IntakeRejection::DoNotCallBack);
-            }
-            if self.contact.number.is_none() && self.contact.original_number.is_none() {
-                return Err(IntakeRejection::NoNumber);
-            }
-        }
-        plan.check(on.now)?;
-        let plan = Box::new(plan.clone());
-        Ok(vec![IntakeEvent::CallbackPlanned { plan }])
-    }
-
-    fn record_attempt(
-        &self,
-        attempt: Attempt,
-        note: Option<Sealed<Text>>,
-        rules: &RuleSet,
-        relay: Option<Party>,
-    ) -> Decision {
-        // Whoever calls back by themselves needs no plan of ours.
-        if self.callbacks.plan.is_none() && attempt.outcome != CallbackOutcome::CallerCalledBack {
-            return Err(IntakeRejection::NoCallbackPlanned);
-        }
-        let number = u32::try_from(self.callbacks.attempts.len()).unwrap_or(u32::MAX);
-        let events = vec![IntakeEvent::CallbackAttempted {
-            number: number.saturating_add(1),
-            attempt,
-            note,
-        }];
-        self.with_rule(events, rules, relay)
-    }
-
-    /// The events, and what the call-back rule makes of them.
-    fn with_rule(
-        &self,
-        mut events: Vec<IntakeEvent>,
-        rules: &RuleSet,
-        relay: Option<Party>,
-    ) -> Decision {
-        let mut then = self.clone();
-        for event in &events {
-            then.evolve(event);
-        }
-        let risk = then.assessment()?.risk;
-        if let Some(exhaustion) = then.callbacks.exhaustion(risk, &rules.callbacks) {
-            events.extend(then.exhausted(exhaustion, rules, relay)?);
-        }
-        Ok(events)
-    }
-
-    /// Nobody could be reached: the case is opened if it is not, and a referral proposed if none is.
-    fn exhausted(&self, exhaustion: Exhaustion, rules: &RuleSet, relay: Option<Party>) -> Decision {
-        let cause = ProposalCause::CallbacksExhausted {
-            failed_attempts: exhaustion.failed_attempts,
-            rules_version: rules.version.clone(),
-        };
-        let mut events = vec![IntakeEvent::CallbacksExhausted {
-            exhaustion,
-            rules_version: rules.version.clone(),
-        }];
-        if self.stage.phase() == Phase::Triaged {
-            events.push(self.case_opened()?);
-        }
-        if let (Some(relay), false) = (relay, self.stage.referral_proposed()) {
-            events.push(self.referral_proposed(relay, cause)?);
-        }
-        Ok(events)
-    }
-
     fn mark_first_action_missed(&self, on: &Occasion) -> Decision {
         match self.first_action_due_at {
             Some(due_at) if due_at <= on.now && !self.first_action_missed => {
                 Ok(vec![IntakeEvent::FirstActionMissed { due_at }])
             }
-            _ => Err(IntakeRejection::NothingDue),
-        }
-    }
-
-    fn mark_callback_missed(&self, on: &Occasion) -> Decision {
-        match self.callbacks.untried_until {
-            Some(until) if until <= on.now => Ok(vec![IntakeEvent::CallbackMissed { until }]),
             _ => Err(IntakeRejection::NothingDue),
         }
     }
@@ -411,97 +334,5 @@ impl Record {
             command,
             allowed: Vec::new(),
         })
-    }
-
-    pub(super) fn evolve(&mut self, event: &IntakeEvent) {
-        match event {
-            // The first receipt stays the first.
-            IntakeEvent::ContactRecorded { .. } => {}
-            IntakeEvent::SubjectDescribed { subject } => self.describe(subject),
-            IntakeEvent::Triaged {
-                assessment,
-                first_action_due_at,
-                ..
-            } => {
-                self.first_action_due_at = *first_action_due_at;
-                self.stage.assess(assessment);
-            }
-            IntakeEvent::Reassessed {
-                assessment,
-                first_action_due_at,
-                worse_since,
-                ..
-            } => {
-                if worse_since.is_some() {
-                    self.first_action_missed = false;
-                    self.first_action_since = *worse_since;
-                }
-                self.first_action_due_at = *first_action_due_at;
-                self.stage.assess(assessment);
-            }
-            IntakeEvent::FirstActionMissed { .. } => self.first_action_missed = true,
-            IntakeEvent::EmergencyServiceTold { service, at, .. } => {
-                self.acted_at(*at);
-                self.told.insert(*service);
-            }
-            IntakeEvent::SafetyMarked { mark, .. } => {
-                self.safety.insert(*mark);
-            }
-            IntakeEvent::SafetyMarkLifted { mark, .. } => {
-                self.safety.remove(mark);
-            }
-            IntakeEvent::ConsentRecorded { entry }
-            | IntakeEvent::ConsentExpired { entry }
-            | IntakeEvent::ConsentVoided { entry } => {
-                self.consents.add((**entry).clone());
-            }
-            IntakeEvent::LegalBasisRecorded { basis } => self.legal_bases.push(basis.clone()),
-            IntakeEvent::CallbackPlanned { plan } => self.callbacks.follow(plan),
-            IntakeEvent::CallbackPlanCancelled { .. } => self.callbacks.drop_plan(),
-            IntakeEvent::CallbackAttempted { attempt, .. } => {
-                self.acted_at(Some(attempt.at));
-                self.callbacks.add(*attempt);
-            }
-            IntakeEvent::CallbackMissed { .. } => self.callbacks.untried_until = None,
-            IntakeEvent::CallbacksExhausted { .. } => self.callbacks.exhausted = true,
-            IntakeEvent::CaseOpened { custodian, .. } => self.stage.open(*custodian),
-            IntakeEvent::ReferralProposed { because, .. } => {
-                if matches!(**because, ProposalCause::Supervisor { .. }) {
-                    self.acted();
-                }
-                self.stage.propose_referral();
-            }
-            IntakeEvent::EndedWithoutCase { outcome, .. } => {
-                self.acted();
-                self.callbacks.drop_plan();
-                self.stage.end(Ending::WithoutCase(*outcome));
-            }
-            IntakeEvent::KeptHere { .. } => self.stage.keep_here(),
-            IntakeEvent::HandedOver { to, hop, .. } => {
-                self.acted();
-                self.callbacks.drop_plan();
-                self.stage.end(Ending::HandedOver { to: *to, hop: *hop });
-            }
-        }
-    }
-
-    /// A person has done something at that moment; what is owed for a risk that became worse later
-    /// is owed still.
-    fn acted_at(&mut self, at: Option<Timestamp>) {
-        if at.is_none() || at >= self.first_action_since {
-            self.acted();
-        }
-    }
-
-    /// A person has done something about it, or it is no longer this desk's to do.
-    fn acted(&mut self) {
-        self.first_action_due_at = None;
-        self.first_action_missed = false;
-    }
-
-    fn describe(&mut self, known: &Subject) {
-        if let Matter::Concern { subject, .. } = &mut self.contact.matter {
-            *subject = known.clone();
-        }
     }
 }

@@ -54,6 +54,11 @@ pub(crate) fn shanghai() -> Region {
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
+        Self::start_with(intake::HOSTING).await
+    }
+
+    /// With the intake service assembled in another way.
+    pub(crate) async fn start_with(intake: Hosting) -> Self {
         let root = tempfile::tempdir().unwrap();
         let clock = Arc::new(VirtualClock::new(Timestamp::now()));
         let regions = vec![Region::CENTRAL, shanghai()];
@@ -69,7 +74,7 @@ impl Fixture {
             },
             metrics: None,
         };
-        let services = [directory::HOSTING, intake::HOSTING, REFERRAL_LOG];
+        let services = [directory::HOSTING, intake, REFERRAL_LOG];
         let system = System::start(settings, &services).await.unwrap();
         let china: ReferenceData = CHINA.parse().unwrap();
         let on_time: Arc<dyn Clock> = clock.clone();
@@ -262,6 +267,7 @@ macro_rules! carries {
 carries!(
     RecordContactResponse,
     TriageIntakeResponse,
+    ReassessIntakeResponse,
     RecordCallbackAttemptResponse,
     OpenCaseResponse
 );
@@ -275,15 +281,29 @@ pub(crate) fn names(result: &CommandResult) -> Vec<&str> {
         .collect()
 }
 
-/// The code and the reason of a refusal, which also speaks Chinese.
+/// The code and the reason of a refusal, which also speaks both languages.
 #[track_caller]
 pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, String) {
     let status = answer.expect_err("it is refused");
+    (status.code(), reason(&status))
+}
+
+/// The reason, which programs know; what it says to people is English and Chinese.
+#[track_caller]
+fn reason(status: &Status) -> String {
+    let english = status.message();
+    assert!(english.is_ascii() && english.contains(' '), "{english}");
     let details = status.get_error_details();
     let chinese = details.localized_message().expect("it speaks Chinese");
+    assert_eq!(chinese.locale, "zh-CN");
     assert!(!chinese.message.is_ascii(), "{}", chinese.message);
-    let reason = details.error_info().expect("it has a reason");
-    (status.code(), reason.reason.clone())
+    let reason = &details.error_info().expect("it has a reason").reason;
+    let upper_snake = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+    assert!(
+        !reason.is_empty() && reason.chars().all(upper_snake),
+        "{reason}"
+    );
+    reason.clone()
 }
 
 /// The field that a refusal names.
@@ -291,6 +311,7 @@ pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> (Code, S
 pub(crate) fn field_at_fault<T: std::fmt::Debug>(answer: Result<T, Status>) -> String {
     let status = answer.expect_err("it is refused");
     assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    reason(&status);
     let details = status.get_error_details();
     let violations = details.bad_request().expect("it names a field");
     violations.field_violations[0].field.clone()
