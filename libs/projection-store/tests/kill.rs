@@ -2,11 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says no by panicking")]
 
 use std::env;
-use std::io::Read;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use eventsourcing::ProjectionStore;
 use eventsourcing::testing::contract::rows::{commit_at, position_of, put};
@@ -14,6 +12,8 @@ use projection_store::{SledStore, StoreSettings};
 
 /// Set in the child, which this same test is, run again by itself.
 const CHILD: &str = "PROJECTION_STORE_TEST_DIRECTORY";
+/// What the child says after each commit.
+const COMMITTED: &str = "committed";
 const KILLS: u64 = 12;
 
 #[test]
@@ -24,7 +24,7 @@ fn after_kill_nine_rows_and_checkpoint_are_of_the_same_commit() {
     let directory = tempfile::tempdir().unwrap();
     let mut position = 0;
     for kill in 0..KILLS {
-        run_and_kill(directory.path(), Duration::from_millis(40 + 90 * kill));
+        run_and_kill(directory.path(), 1 + 60 * kill);
         let (store, report) = SledStore::open(directory.path(), StoreSettings::default()).unwrap();
         assert_eq!(report.rebuilt, None);
         let survived = position_of(&store);
@@ -48,7 +48,8 @@ fn rows_are_those_of(store: &SledStore, position: u64) {
     assert!(all.into_iter().eq(expected), "rows up to {position}");
 }
 
-fn run_and_kill(directory: &Path, after: Duration) {
+/// Kills the child when it has said of so many commits that they are done.
+fn run_and_kill(directory: &Path, commits: u64) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "--nocapture"])
         .arg("after_kill_nine_rows_and_checkpoint_are_of_the_same_commit")
@@ -56,21 +57,23 @@ fn run_and_kill(directory: &Path, after: Duration) {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = child.stdout.take().unwrap();
-    let mut until_it_commits = Vec::new();
-    while !until_it_commits.ends_with(b"committing") {
-        let mut byte = [0];
-        said.read_exact(&mut byte).unwrap();
-        until_it_commits.push(byte[0]);
+    let said = BufReader::new(child.stdout.take().unwrap());
+    let mut left = commits;
+    for line in said.lines() {
+        left -= u64::from(line.unwrap() == COMMITTED);
+        if left == 0 {
+            break;
+        }
     }
-    thread::sleep(after);
+    assert_eq!(left, 0, "the child ended by itself");
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 fn commit_until_killed(directory: &Path) -> ! {
     let (store, _) = SledStore::open(directory, StoreSettings::default()).unwrap();
-    println!("committing");
+    // The harness has begun a line.
+    println!();
     for n in position_of(&store) + 1.. {
         let changes = vec![
             put("newest", b"first", &n.to_be_bytes()),
@@ -78,6 +81,7 @@ fn commit_until_killed(directory: &Path) -> ! {
             put("newest", b"later", &n.to_be_bytes()),
         ];
         store.commit(commit_at(n, changes)).unwrap();
+        println!("{COMMITTED}");
     }
     unreachable!("it commits until it is killed")
 }
