@@ -23,7 +23,11 @@ const PAGE: i32 = 200;
 pub(crate) enum CaseCommand {
     /// List the cases known here, by id
     #[command(after_long_help = list::JSON)]
-    List,
+    List {
+        /// Also contacts that never became a case
+        #[arg(long)]
+        contacts: bool,
+    },
 
     /// Show one case: its summary, and each history it consists of
     #[command(after_long_help = show::JSON)]
@@ -83,7 +87,7 @@ pub(crate) fn run(client: ClientArgs, command: CaseCommand, screen: Screen) -> R
     crate::runtime()?.block_on(async {
         let client = client.connect(screen.lang)?;
         match command {
-            CaseCommand::List => list::run(&client, screen).await,
+            CaseCommand::List { contacts } => list::run(&client, contacts, screen).await,
             CaseCommand::Show { case } => show::run(&client, case, screen).await,
             CaseCommand::Timeline { case, as_of, all } => {
                 timeline::run(&client, case, as_of, all, screen).await

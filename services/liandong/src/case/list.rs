@@ -84,14 +84,18 @@ impl Summary {
     }
 }
 
-pub(super) async fn run(client: &Client, screen: Screen) -> Result<(), Failure> {
-    let cases = all(client).await?;
+pub(super) async fn run(
+    client: &Client,
+    include_contacts: bool,
+    screen: Screen,
+) -> Result<(), Failure> {
+    let cases = all(client, include_contacts).await?;
     screen.answer(&cases, HEADINGS, |cases| {
         cases.iter().map(|case| case.row(screen.lang)).collect()
     })
 }
 
-async fn all(client: &Client) -> Result<Vec<Summary>, Failure> {
+async fn all(client: &Client, include_contacts: bool) -> Result<Vec<Summary>, Failure> {
     let reading = client.reading();
     let mut cases = Vec::new();
     let mut page_token = String::new();
@@ -99,6 +103,7 @@ async fn all(client: &Client) -> Result<Vec<Summary>, Failure> {
         let request = client.request(pb::ListCasesRequest {
             page_size: PAGE,
             page_token,
+            include_contacts,
             ..pb::ListCasesRequest::default()
         });
         let listed = service(client).list_cases(request).await;

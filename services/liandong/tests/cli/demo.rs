@@ -146,7 +146,7 @@ fn the_demo_is_told_in_chinese_and_its_last_words_work_as_they_are_pasted() {
     }
     let contact = dev.record_contact();
     let listed = dev
-        .ask("sh-auditor", &["case", "list", "-o", "json"])
+        .ask("sh-auditor", &["case", "list", "--contacts", "-o", "json"])
         .json();
     let listed = listed.as_array().unwrap();
     assert_eq!(listed.len(), 2, "life goes on after the story");

@@ -19,7 +19,9 @@ fn a_case_is_read_by_every_command_and_its_log_beside_the_service() {
     let dev = Dev::start(dir.path(), "0");
     let case = dev.record_contact();
 
-    let listed = dev.ask("sh-worker", &["case", "list", "-o", "json"]).json();
+    let listed = dev
+        .ask("sh-worker", &["case", "list", "--contacts", "-o", "json"])
+        .json();
     assert_eq!(listed[0]["case_id"], case);
     let shown = dev
         .ask("sh-auditor", &["case", "show", &case, "-o", "json"])
@@ -212,7 +214,7 @@ fn the_calls_that_a_person_is_told_work_as_they_are_pasted() {
     let list = &told.text[at..];
     let list = list
         .lines()
-        .find(|line| line.contains("case list --url"))
+        .find(|line| line.contains("case list --contacts --url"))
         .unwrap();
     let listed = pasted(list);
     assert_eq!(listed.code, 0, "{}", listed.err);

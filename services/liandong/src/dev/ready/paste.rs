@@ -31,7 +31,7 @@ pub(super) fn calls(reference: &ReferenceData, region: Region, url: &str) -> Str
          \"line\":\"LINE_YOUTH_HOTLINE\",\"callerRole\":\"CALLER_ROLE_ANONYMOUS\",\
          \"noCase\":{{\"kind\":\"NON_CASE_SILENT\"}}}}' \\\n    \
          {url}/liandong.intake.v1.IntakeService/RecordContact\n  \
-         {program} case list --url {url} --as {code}\n"
+         {program} case list --contacts --url {url} --as {code}\n"
     )
 }
 
