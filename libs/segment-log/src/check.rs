@@ -25,6 +25,8 @@ pub(crate) struct Found {
     pub(crate) header: Option<Header>,
     /// The end of the log after it.
     pub(crate) at: Option<Checkpoint>,
+    /// From where on its last bytes belong to a write that has not finished, and how many they are.
+    pub(crate) unfinished: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,15 +50,22 @@ pub(crate) fn check(bytes: &Bytes, expected: &Expected) -> Result<Found, Fault> 
     };
     let mut scan = segment::scan(bytes, &header, until);
     let fault = scan.fault.take();
+    let mut unfinished = None;
     let checked = match footer {
         Ok(Some(_)) => check_closed(bytes, &scan, fault).map(|()| Checked::Closed),
-        Ok(None) => check_open(bytes, &header, &scan, fault, expected).map(|()| Checked::Open),
+        Ok(None) => {
+            unfinished = fault
+                .is_some()
+                .then(|| (scan.end, written_after(bytes, scan.end)));
+            check_open(bytes, &header, &scan, fault, expected).map(|()| Checked::Open)
+        }
         Err(of_footer) => Err(wrong_footer(bytes, &scan, fault, of_footer)),
     };
     Ok(Found {
         checked: checked?,
         header: Some(header),
         at: Some(scan.at),
+        unfinished,
     })
 }
 
@@ -71,6 +80,7 @@ fn check_reserved(bytes: &[u8], expected: &Expected) -> Result<Found, Fault> {
             checked: Checked::Reserved,
             header: None,
             at: None,
+            unfinished: None,
         }),
     }
 }
@@ -147,6 +157,13 @@ fn check_open(
         ));
     }
     Ok(())
+}
+
+/// How many bytes from here on are not reserved space.
+fn written_after(bytes: &[u8], end: u64) -> u64 {
+    let rest = &bytes[index(end)..];
+    let last = rest.iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| offset(last + 1))
 }
 
 /// The footer is wrong, or the last frames are and it only looks so.

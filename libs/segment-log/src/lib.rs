@@ -37,4 +37,4 @@ pub use open::{OpenError, OpenReport, Options};
 pub use scrub::{Scrub, ScrubReport};
 pub use storage::{Disk, Entry, Lock, Storage, StoredFile};
 pub use torn::Torn;
-pub use verify::{LogVerified, Progress, bytes_to_verify, verify_dir};
+pub use verify::{LogVerified, Progress, Unfinished, bytes_to_verify, verify_dir};

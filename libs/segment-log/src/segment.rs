@@ -34,6 +34,11 @@ pub(crate) fn number(file_name: &str) -> Option<u64> {
     (digits.len() == 10).then(|| digits.parse().ok())?
 }
 
+/// Whether a file is named as segments are, with a number or without.
+pub(crate) fn claims_to_be(file_name: &str) -> bool {
+    file_name.strip_suffix(".seg").is_some()
+}
+
 /// The numbers of the segments in a directory, in order.
 pub(crate) fn numbers(storage: &dyn Storage, dir: &Path) -> io::Result<Vec<u64>> {
     let entries = storage.list(dir)?;

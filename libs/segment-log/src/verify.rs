@@ -16,7 +16,7 @@ use crate::fields::offset;
 use crate::frame::Fault;
 use crate::place::{damage, unavailable};
 use crate::segment;
-use crate::storage::{Disk, Storage, read_whole};
+use crate::storage::{Disk, Entry, Storage, read_whole};
 
 /// A wrong place is read again this often, this far apart, before it is believed.
 const LOOKS: u32 = 3;
@@ -29,6 +29,16 @@ pub struct LogVerified {
     /// `None` if not even its name can be read.
     pub log: Option<LogId>,
     pub outcome: Result<Verified, ReadError>,
+    /// The end of the last segment, if a write there has not finished: it is going on, or was torn.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// Bytes of a write that has not finished: no event, and no error; opening the log sets them aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    pub file: PathBuf,
+    pub offset: u64,
+    pub bytes: u64,
 }
 
 /// How far a verification is.
@@ -55,7 +65,7 @@ pub(crate) fn logs_below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut below = Vec::new();
     let mut is_log = false;
     for entry in Disk.list(dir)? {
-        is_log |= segment::number(&entry.name).is_some();
+        is_log |= !entry.is_dir && segment::claims_to_be(&entry.name);
         if entry.is_dir {
             below.push(entry.name);
         }
@@ -99,12 +109,14 @@ pub(crate) fn verify_log(
         log: None,
         incarnation: None,
         at: None,
+        unfinished: None,
     };
     let outcome = verification.run();
     LogVerified {
         dir: dir.to_owned(),
         log: verification.log,
         outcome,
+        unfinished: verification.unfinished,
     }
 }
 
@@ -115,6 +127,7 @@ struct Verification<'a> {
     log: Option<LogId>,
     incarnation: Option<Uuid>,
     at: Option<Checkpoint>,
+    unfinished: Option<Unfinished>,
 }
 
 impl Verification<'_> {
@@ -132,6 +145,7 @@ impl Verification<'_> {
                 Checked::Closed => number += 1,
                 Checked::Open => {
                     let next = self.segment(number + 1, false);
+                    let rest = self.only_reserved(number + 2, last);
                     if self.is_begun(number + 1)? {
                         // It was closed while we read it: once more, from where it begins.
                         self.at = before;
@@ -140,11 +154,22 @@ impl Verification<'_> {
                     if next?.is_none() {
                         self.nothing_is_missing(number + 1, last)?;
                     }
+                    rest?;
                     break;
                 }
-                Checked::Reserved => break,
+                Checked::Reserved => {
+                    let rest = self.only_reserved(number + 1, last);
+                    if self.is_begun(number)? {
+                        // It was put to use while we read it.
+                        self.at = before;
+                        continue;
+                    }
+                    rest?;
+                    break;
+                }
             }
         }
+        self.no_odd_names()?;
         let end = self.at.unwrap_or(Checkpoint {
             position: Position(0),
             hash: Hash([0; 32]),
@@ -173,6 +198,13 @@ impl Verification<'_> {
             match check(&bytes.into(), &expected) {
                 Ok(found) => {
                     self.take(found.header.as_ref(), found.at);
+                    if found.checked != Checked::Reserved {
+                        self.unfinished = found.unfinished.map(|(offset, bytes)| Unfinished {
+                            file: path.clone(),
+                            offset,
+                            bytes,
+                        });
+                    }
                     (self.progress)(&Progress {
                         file: path,
                         bytes: read,
@@ -192,6 +224,41 @@ impl Verification<'_> {
                     thread::sleep(LOOK_AGAIN_AFTER);
                 }
             }
+        }
+    }
+
+    /// After a segment that is only reserved nothing else may stand.
+    fn only_reserved(&mut self, from: u64, last: u64) -> Result<(), ReadError> {
+        for number in from..=last {
+            let begun = self.is_begun(number)?;
+            match self.segment(number, false)? {
+                Some(Checked::Reserved) if !begun => {}
+                Some(_) => {
+                    let path = self.dir.join(segment::file_name(number - 1));
+                    let what = "the segment is empty, but another one follows it";
+                    return Err(damage(&path, 0, Fault::new(0, what)).into());
+                }
+                None => self.nothing_is_missing(number, last)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that ends as segments do is one, or somebody has renamed it.
+    fn no_odd_names(&self) -> Result<(), ReadError> {
+        let entries = self
+            .storage
+            .list(self.dir)
+            .map_err(|error| unavailable(self.dir, &error))?;
+        let odd = |entry: &&Entry| {
+            segment::claims_to_be(&entry.name) && segment::number(&entry.name).is_none()
+        };
+        match entries.iter().find(odd) {
+            Some(odd) => {
+                let what = "the file is named like no segment, and belongs to no log";
+                Err(damage(&self.dir.join(&odd.name), 0, Fault::new(0, what)).into())
+            }
+            None => Ok(()),
         }
     }
 

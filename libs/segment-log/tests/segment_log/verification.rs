@@ -85,6 +85,13 @@ fn a_frame_still_being_written_is_no_error_and_is_set_aside_if_it_stays_so() {
             bytes[written..].fill(0);
             fs::write(&path, &bytes).unwrap();
             assert_eq!(verify(dir.path()).unwrap().events, 1, "{written}");
+            let found = verify_dir(dir.path(), &mut |_| {}).unwrap().remove(0);
+            let unfinished = found.unfinished.unwrap();
+            assert_eq!(
+                (unfinished.file, unfinished.offset),
+                (path.clone(), start as u64)
+            );
+            assert!(unfinished.bytes <= (written - start) as u64, "{written}");
         }
         let (log, report) = open(dir.path());
         assert_eq!(log.head().position, Position(1));
@@ -107,6 +114,29 @@ fn a_missing_segment_is_named() {
         panic!("not missed");
     };
     assert_eq!(damage.file, missing.display().to_string());
+}
+
+#[test]
+fn a_segment_after_one_that_is_only_reserved_and_a_file_of_another_name_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = open(dir.path());
+    run(log.append(append(LOG, 1, 0, 1))).unwrap();
+    drop(log);
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("0000000002.seg"), vec![0; 16 << 10]).unwrap();
+    assert_eq!(verify(dir.path()).unwrap().events, 1);
+
+    fs::copy(path("0000000001.seg"), path("0000000003.seg")).unwrap();
+    let Err(ReadError::Damaged(damage)) = verify(dir.path()) else {
+        panic!("not found");
+    };
+    assert!(damage.file.contains("000000000"), "{damage}");
+
+    fs::rename(path("0000000003.seg"), path("1.seg")).unwrap();
+    let Err(ReadError::Damaged(damage)) = verify(dir.path()) else {
+        panic!("not found");
+    };
+    assert_eq!(damage.file, path("1.seg").display().to_string());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use eventsourcing::{Damage, ReadError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use segment_log::{LogVerified, bytes_to_verify, verify_dir};
+use segment_log::{LogVerified, Unfinished, bytes_to_verify, verify_dir};
 use serde::Serialize;
 
 use super::{no_logs, unreadable};
@@ -14,8 +14,9 @@ use crate::output::{Heading, Lang, Screen};
 
 pub(super) const JSON: &str = "\
 JSON: {whole, logs: [{log, dir, whole, events, head, damage: {file, offset, position, stream,
-what}, unreadable}]}; `damage` is null unless bytes are wrong, its `position` and `stream` are null
-outside of events; `unreadable` says why a log could not be read.";
+what}, unfinished: {file, offset, bytes}, unreadable}]}; `damage` is null unless bytes are wrong, its `position` and `stream` are null
+outside of events; `unfinished` is a write at the end that is going on or was torn: no event, no damage;
+`unreadable` says why a log could not be read.";
 
 /// What was found, as programs get it.
 #[derive(Debug, Serialize)]
@@ -33,6 +34,7 @@ struct Found {
     events: Option<u64>,
     head: Option<String>,
     damage: Option<Wrong>,
+    unfinished: Option<AtTheEnd>,
     unreadable: Option<String>,
 }
 
@@ -46,6 +48,14 @@ struct Wrong {
     what: String,
 }
 
+/// Bytes of a write that has not finished.
+#[derive(Debug, Serialize)]
+struct AtTheEnd {
+    file: String,
+    offset: u64,
+    bytes: u64,
+}
+
 pub(super) fn run(dir: &Path, screen: Screen) -> Result<(), Failure> {
     let found = verify(dir)?;
     if found.is_empty() {
@@ -54,6 +64,9 @@ pub(super) fn run(dir: &Path, screen: Screen) -> Result<(), Failure> {
     for log in &found {
         if let Err(error) = &log.outcome {
             note(&format!("liandong: {error}"));
+        }
+        if let Some(unfinished) = &log.unfinished {
+            note(&told(unfinished, screen.lang));
         }
     }
     let verdict = verdict(&found);
@@ -70,6 +83,24 @@ pub(super) fn run(dir: &Path, screen: Screen) -> Result<(), Failure> {
     });
     // Damage is told even if nobody reads the table.
     verdict.and(printed)
+}
+
+fn told(unfinished: &Unfinished, lang: Lang) -> String {
+    let Unfinished {
+        file,
+        offset,
+        bytes,
+    } = unfinished;
+    let file = file.display();
+    match lang {
+        Lang::Zh => format!(
+            "liandong: {file} 自第 {offset} 字节起有 {bytes} 字节属于未完成的写入（正在进行，或已中断）：不是事件，也不是损坏"
+        ),
+        Lang::En => format!(
+            "liandong: {bytes} bytes at {offset} of {file} belong to a write that has not finished \
+             (it is going on, or was torn): no event, and no damage"
+        ),
+    }
 }
 
 fn verify(dir: &Path) -> Result<Vec<LogVerified>, Failure> {
@@ -150,6 +181,11 @@ impl From<LogVerified> for Found {
             events: None,
             head: None,
             damage: None,
+            unfinished: found.unfinished.map(|end| AtTheEnd {
+                file: end.file.display().to_string(),
+                offset: end.offset,
+                bytes: end.bytes,
+            }),
             unreadable: None,
         };
         match found.outcome {

@@ -211,6 +211,7 @@ fn the_end_of_each_log_is_told_while_it_is_open() {
         "position": 7,
         "hash": log.head().hash.to_string(),
         "recorded_at": "1970-01-01T00:00:00Z",
+        "unreadable": null,
     }]);
     assert_eq!(json.json(), expected);
 
@@ -222,6 +223,48 @@ fn the_end_of_each_log_is_told_while_it_is_open() {
         .find(|line| line.starts_with(LOG))
         .unwrap();
     assert!(line.contains("1970-01-01 08:00:00"), "{line}");
+}
+
+#[test]
+fn a_log_whose_end_cannot_be_read_does_not_hide_the_others() {
+    let (dir, of_log, log) = written(7);
+    drop(log);
+    let other = dir.path().join("data/310000/intake/log");
+    fs::create_dir_all(&other).unwrap();
+    fs::copy(of_log.join("0000000001.seg"), other.join("0000000001.seg")).unwrap();
+    flip(&other.join("0000000001.seg"), 20);
+    let data = dir.path().to_str().unwrap();
+    let done = run(&["log", "head", "--data", data, "-o", "json"]);
+    assert_eq!(done.code, 1, "{}", done.err);
+    let ends = done.json();
+    assert!(
+        ends[0]["unreadable"].as_str().unwrap().contains("intake"),
+        "{ends}"
+    );
+    assert_eq!(ends[0]["position"], Value::Null);
+    assert_eq!(ends[1]["position"], 7);
+}
+
+#[test]
+fn what_a_write_has_not_finished_is_told_and_is_no_damage() {
+    let (dir, of_log, log) = written(1);
+    let segment = of_log.join("0000000001.seg");
+    let used = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let start = used(&fs::read(&segment).unwrap());
+    block_on(log.append(append(LOG, 2, 0, 1))).unwrap();
+    drop(log);
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[start + 60..].fill(0);
+    fs::write(&segment, bytes).unwrap();
+    let json = verify(dir.path(), "json");
+    assert_eq!(json.code, 0, "{}", json.err);
+    assert!(json.err.contains("not finished"), "{}", json.err);
+    let found = json.json();
+    assert_eq!(found["logs"][0]["unfinished"]["offset"], start);
+    assert_eq!(
+        found["logs"][0]["unfinished"]["file"],
+        segment.display().to_string()
+    );
 }
 
 #[test]
