@@ -6,19 +6,23 @@ use std::sync::Arc;
 
 use directory_view::DirectoryView;
 use domain::acting::Acting;
-use domain::caseteam::{CaseTeam, Place, TaskKind, TaskOrder, TeamCommand};
+use domain::caseteam::{
+    CaseTeam, Place, TRANSITIONS, TaskKind, TaskOrder, TeamCommand, TeamCommandKind, TeamRejection,
+};
 use domain::directory::Worker;
 use domain::ids::{CaseId, OrganizationId, TaskId, WorkerId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
 use eventsourcing::{
-    Actor, Aggregate, CommandHandler, ProjectionStore, Region, RequestContext, ScopedId, StreamId,
+    Actor, Aggregate, Answer, CommandError, CommandHandler, ProjectionStore, Region,
+    RequestContext, ScopedId, StreamId, Version, fold,
 };
 use node::sealing::seal;
 use proto::caseteam::v1 as pb;
 use proto::caseteam::v1::case_team_service_server::CaseTeamService;
-use proto::types::v1::CommandResult;
-use service_runtime::grpc::{Gate, failure, field, optional, page_size, required, term, timestamp};
+use service_runtime::grpc::{
+    Gate, failure, field, optional, page_size, refused, rejected, required, term, timestamp,
+};
 use tonic::{Code, Request, Response, Status};
 use vault::{Sealer, SealingPlace};
 
@@ -42,85 +46,94 @@ impl CaseTeamService for CaseTeamApi {
         &self,
         request: Request<pb::SeatMemberRequest>,
     ) -> Result<Response<pb::SeatMemberResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
-        let case = field("case_id", &request.case_id)?;
-        let seat = messages::seat(request.seat)?;
-        let in_directory = self.knows(seat.organization, seat.worker);
-        self.decide(case, call, TeamCommand::SeatMember { seat, in_directory })
-            .await
+        let give = async |call: RequestContext, request: pb::SeatMemberRequest| {
+            let case = field("case_id", &request.case_id)?;
+            let seat = messages::seat(request.seat)?;
+            let in_directory = self.knows(seat.organization, seat.worker);
+            let command = TeamCommand::SeatMember { seat, in_directory };
+            self.decide(case, call, command).await
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn remove_member(
         &self,
         request: Request<pb::RemoveMemberRequest>,
     ) -> Result<Response<pb::RemoveMemberResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
-        let case = field("case_id", &request.case_id)?;
-        let command = TeamCommand::RemoveMember {
-            seat: messages::seat(request.seat)?,
-            reason: term::<pb::RemovalReason, _>("reason", request.reason)?,
-            note: self.note(case, "MemberRemoved", &request.note).await?,
+        let give = async |call: RequestContext, request: pb::RemoveMemberRequest| {
+            let case = field("case_id", &request.case_id)?;
+            let seat = messages::seat(request.seat)?;
+            let reason = term::<pb::RemovalReason, _>("reason", request.reason)?;
+            self.may(case, &call, TeamCommandKind::RemoveMember).await?;
+            let note = self.note(case, "MemberRemoved", &request.note).await?;
+            let command = TeamCommand::RemoveMember { seat, reason, note };
+            self.decide(case, call, command).await
         };
-        self.decide(case, call, command).await
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn add_task(
         &self,
         request: Request<pb::AddTaskRequest>,
     ) -> Result<Response<pb::AddTaskResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
-        let case = field("case_id", &request.case_id)?;
-        let kind = term::<pb::TaskKind, _>("kind", request.kind)?;
-        if kind == TaskKind::Other {
-            required("note", &request.note, LONGEST_NOTE)?;
-        }
-        let order = TaskOrder {
-            task: TaskId(ScopedId::new(self.region, call.id)),
-            kind,
-            owner: field("owner_organization_id", &request.owner_organization_id)?,
-            worker: optional("owner_worker_id", &request.owner_worker_id)?,
-            due_at: timestamp("due_at", request.due_at.as_ref())?,
-            note: self.note(case, "TaskAdded", &request.note).await?,
-        };
-        let in_directory = self.knows(order.owner, order.worker);
-        self.decide(
-            case,
-            call,
-            TeamCommand::AddTask {
+        let give = async |call: RequestContext, request: pb::AddTaskRequest| {
+            let case = field("case_id", &request.case_id)?;
+            let kind = term::<pb::TaskKind, _>("kind", request.kind)?;
+            if kind == TaskKind::Other {
+                required("note", &request.note, LONGEST_NOTE)?;
+            }
+            let owner = field("owner_organization_id", &request.owner_organization_id)?;
+            let worker = optional("owner_worker_id", &request.owner_worker_id)?;
+            let due_at = timestamp("due_at", request.due_at.as_ref())?;
+            self.may(case, &call, TeamCommandKind::AddTask).await?;
+            let order = TaskOrder {
+                task: TaskId(ScopedId::new(self.region, call.id)),
+                kind,
+                owner,
+                worker,
+                due_at,
+                note: self.note(case, "TaskAdded", &request.note).await?,
+            };
+            let in_directory = self.knows(owner, worker);
+            let command = TeamCommand::AddTask {
                 order,
                 in_directory,
-            },
-        )
-        .await
+            };
+            self.decide(case, call, command).await
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn complete_task(
         &self,
         request: Request<pb::CompleteTaskRequest>,
     ) -> Result<Response<pb::CompleteTaskResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
-        let case = field("case_id", &request.case_id)?;
-        let command = TeamCommand::CompleteTask {
-            task: field("task_id", &request.task_id)?,
-            evidence: self
-                .sealed(case, "TaskDone", "evidence", &request.evidence)
-                .await?,
+        let give = async |call: RequestContext, request: pb::CompleteTaskRequest| {
+            let case = field("case_id", &request.case_id)?;
+            let task = field("task_id", &request.task_id)?;
+            self.may(case, &call, TeamCommandKind::CompleteTask).await?;
+            let evidence = self.sealed(case, "TaskDone", "evidence", &request.evidence);
+            let evidence = evidence.await?;
+            let command = TeamCommand::CompleteTask { task, evidence };
+            self.decide(case, call, command).await
         };
-        self.decide(case, call, command).await
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn cancel_task(
         &self,
         request: Request<pb::CancelTaskRequest>,
     ) -> Result<Response<pb::CancelTaskResponse>, Status> {
-        let (call, request) = self.gate.command(request)?;
-        let case = field("case_id", &request.case_id)?;
-        let command = TeamCommand::CancelTask {
-            task: field("task_id", &request.task_id)?,
-            reason: term::<pb::TaskCancelReason, _>("reason", request.reason)?,
-            note: self.note(case, "TaskCancelled", &request.note).await?,
+        let give = async |call: RequestContext, request: pb::CancelTaskRequest| {
+            let case = field("case_id", &request.case_id)?;
+            let task = field("task_id", &request.task_id)?;
+            let reason = term::<pb::TaskCancelReason, _>("reason", request.reason)?;
+            self.may(case, &call, TeamCommandKind::CancelTask).await?;
+            let note = self.note(case, "TaskCancelled", &request.note).await?;
+            let command = TeamCommand::CancelTask { task, reason, note };
+            self.decide(case, call, command).await
         };
-        self.decide(case, call, command).await
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn get_team(
@@ -176,16 +189,31 @@ impl CaseTeamService for CaseTeamApi {
 
 impl CaseTeamApi {
     /// Has the case's team here decide.
-    async fn decide<R: From<CommandResult>>(
+    async fn decide(
         &self,
         case: CaseId,
         mut call: RequestContext,
         command: TeamCommand,
-    ) -> Result<Response<R>, Status> {
+    ) -> Result<Answer, Status> {
         call.case = Some(case.0);
         let id = case.team_in(self.region).0;
-        self.gate
-            .answer(self.commands.handle::<CaseTeam>(id, command, &call).await)
+        let answer = self.commands.handle::<CaseTeam>(id, command, &call);
+        answer.await.map_err(|error| refused(&error))
+    }
+
+    /// Whether the caller may, before anything is said of the case or sealed for it.
+    async fn may(
+        &self,
+        case: CaseId,
+        call: &RequestContext,
+        kind: TeamCommandKind,
+    ) -> Result<(), Status> {
+        let stream = StreamId::new(CaseTeam::KIND, case.team_in(self.region).0);
+        let history = self.commands.log().read(&stream, Version(1)).await;
+        let history = history.map_err(|error| refused(&CommandError::from(error)))?;
+        let team: CaseTeam = fold(&history).map_err(|error| refused(&CommandError::from(error)))?;
+        let allowed = TRANSITIONS.allow(team.state(), kind, team.place(&call.actor));
+        allowed.map_err(|not| rejected(&TeamRejection::from(not).into()))
     }
 
     /// Whether the directory knows the organization, and the worker (if one is meant) as working for it.

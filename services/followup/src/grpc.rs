@@ -5,17 +5,20 @@ mod messages;
 use std::sync::Arc;
 
 use domain::acting::Acting;
-use domain::followup::{FollowUpPlan, Place, PlanCommand, Report};
+use domain::followup::{
+    FollowUpPlan, Place, PlanCommand, PlanCommandKind, PlanRejection, Report, TRANSITIONS,
+};
 use domain::ids::{CaseId, OrganizationId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
 use eventsourcing::{
-    Actor, Aggregate, CommandHandler, ProjectionStore, Region, RequestContext, StreamId,
+    Actor, Aggregate, CommandError, CommandHandler, ProjectionStore, Region, RequestContext,
+    StreamId, Version, fold,
 };
 use node::sealing::seal;
 use proto::followup::v1 as pb;
 use proto::followup::v1::follow_up_service_server::FollowUpService;
-use service_runtime::grpc::{Gate, failure, field, page_size, refused};
+use service_runtime::grpc::{Gate, failure, field, page_size, refused, rejected};
 use tonic::{Code, Request, Response, Status};
 use vault::{Sealer, SealingPlace};
 
@@ -45,8 +48,10 @@ impl FollowUpService for FollowUpApi {
                 Report::TookPlace(_) => "VisitDone",
                 Report::PutOff { .. } => "VisitRescheduled",
             };
+            let visit = field("visit_id", &request.visit_id)?;
+            self.may_report(case, &call).await?;
             let command = PlanCommand::RecordVisit {
-                visit: field("visit_id", &request.visit_id)?,
+                visit,
                 report,
                 note: self.note(case, event, &request.note).await?,
             };
@@ -115,6 +120,18 @@ impl FollowUpService for FollowUpApi {
 }
 
 impl FollowUpApi {
+    /// Whether the caller may, before anything is said of the plan or sealed for it.
+    async fn may_report(&self, case: CaseId, call: &RequestContext) -> Result<(), Status> {
+        let stream = StreamId::new(FollowUpPlan::KIND, case.plan_in(self.region).0);
+        let history = self.commands.log().read(&stream, Version(1)).await;
+        let history = history.map_err(|error| refused(&CommandError::from(error)))?;
+        let plan = fold::<FollowUpPlan>(&history);
+        let plan = plan.map_err(|error| refused(&CommandError::from(error)))?;
+        let (kind, place) = (PlanCommandKind::RecordVisit, plan.place(&call.actor));
+        let allowed = TRANSITIONS.allow(plan.state(), kind, place);
+        allowed.map_err(|not| rejected(&PlanRejection::from(not).into()))
+    }
+
     /// A note that may be left out.
     async fn note(
         &self,

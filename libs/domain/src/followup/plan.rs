@@ -87,6 +87,10 @@ pub enum PlanEvent {
     VisitDone {
         visit: VisitId,
         result: VisitResult,
+        /// Only if it had been marked as missed before it was reported: when it took place, as the
+        /// worker says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept_at: Option<Timestamp>,
         note: Option<Sealed<Text>>,
     },
     VisitRescheduled {
@@ -131,6 +135,8 @@ pub struct Visit {
     pub kind: VisitKind,
     pub due_at: Timestamp,
     pub status: VisitStatus,
+    /// When it took place, if that was reported only after it had been marked as missed.
+    pub kept_at: Option<Timestamp>,
 }
 
 type Decision = Result<Vec<PlanEvent>, PlanRejection>;
@@ -162,7 +168,7 @@ impl Aggregate for FollowUpPlan {
                     note,
                 },
                 _,
-            ) => self.record(visit, report, note, on.now),
+            ) => self.record(visit, report, note, on),
             (PlanCommand::MarkMissed { visit }, _) => self.mark_missed(visit, on.now),
         }
     }
@@ -182,11 +188,22 @@ impl Aggregate for FollowUpPlan {
                     kind: *kind,
                     due_at: *due_at,
                     status: VisitStatus::Owed,
+                    kept_at: None,
                 };
                 self.visits.insert(*visit, owed);
             }
             PlanEvent::PlanWithdrawn { .. } => self.withdraw(),
-            PlanEvent::VisitDone { visit, result, .. } => self.end(*visit, (*result).into()),
+            PlanEvent::VisitDone {
+                visit,
+                result,
+                kept_at,
+                ..
+            } => {
+                self.end(*visit, (*result).into());
+                if let Some(visit) = self.visits.get_mut(visit) {
+                    visit.kept_at = *kept_at;
+                }
+            }
             PlanEvent::VisitRescheduled { visit, due_at, .. } => {
                 if let Some(visit) = self.visits.get_mut(visit) {
                     visit.due_at = *due_at;
@@ -276,6 +293,26 @@ impl FollowUpPlan {
         visit: VisitId,
         report: Report,
         note: Option<Sealed<Text>>,
+        on: &Occasion,
+    ) -> Decision {
+        let marked = self.visits.get(&visit).map(|visit| visit.status) == Some(VisitStatus::Missed);
+        match report {
+            // Kept and not reported in time: what came of it is not lost, nor that it was marked.
+            Report::TookPlace(result) if marked => Ok(vec![PlanEvent::VisitDone {
+                visit,
+                result,
+                kept_at: Some(on.occurred_at),
+                note,
+            }]),
+            _ => self.report_owed(visit, report, note, on.now),
+        }
+    }
+
+    fn report_owed(
+        &self,
+        visit: VisitId,
+        report: Report,
+        note: Option<Sealed<Text>>,
         now: Timestamp,
     ) -> Decision {
         self.check_owed(visit)?;
@@ -283,6 +320,7 @@ impl FollowUpPlan {
             Report::TookPlace(result) => Ok(vec![PlanEvent::VisitDone {
                 visit,
                 result,
+                kept_at: None,
                 note,
             }]),
             Report::PutOff { due_at } if due_at <= now => Err(PlanRejection::DueInPast),

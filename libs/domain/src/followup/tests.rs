@@ -134,6 +134,7 @@ fn ended(n: u128, result: VisitResult) -> PlanEvent {
     PlanEvent::VisitDone {
         visit: visit(n),
         result,
+        kept_at: None,
         note: None,
     }
 }
@@ -213,6 +214,35 @@ fn a_visit_is_missed_when_its_time_comes_and_only_once() {
     owing([missed(1, hours(24))])
         .at(hours(25))
         .when(mark())
+        .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Missed));
+}
+
+#[test]
+fn a_visit_that_was_kept_and_reported_only_after_it_was_marked_has_its_result() {
+    let late = PlanEvent::VisitDone {
+        visit: visit(1),
+        result: VisitResult::Done,
+        kept_at: Some(hours(30)),
+        note: None,
+    };
+    let by_unit = |history: Vec<PlanEvent>| {
+        let marked = owing(history).by(acting(QINGDAO, Role::Worker));
+        marked.at(hours(30))
+    };
+    let plan = by_unit(vec![missed(1, hours(24))])
+        .when(report(1, Report::TookPlace(VisitResult::Done)))
+        .then([late.clone()])
+        .state();
+    let kept = &plan.visits[&visit(1)];
+    assert_eq!(
+        (kept.status, kept.kept_at),
+        (VisitStatus::Done, Some(hours(30)))
+    );
+    by_unit(vec![missed(1, hours(24)), late])
+        .when(report(1, Report::TookPlace(VisitResult::Refused)))
+        .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Done));
+    by_unit(vec![missed(1, hours(24))])
+        .when(report(1, Report::PutOff { due_at: hours(48) }))
         .then_rejected(PlanRejection::VisitNotOwed(VisitStatus::Missed));
 }
 
@@ -334,6 +364,10 @@ fn any_command() -> impl Strategy<Value = PlanCommand> {
 /// How often a visit has ended, by whatever event.
 fn endings(history: &[PlanEvent], of: VisitId) -> usize {
     let ends = |event: &&PlanEvent| match event {
+        // It ended before, when it was marked.
+        PlanEvent::VisitDone {
+            kept_at: Some(_), ..
+        } => false,
         PlanEvent::VisitDone { visit, .. } | PlanEvent::VisitMissed { visit, .. } => *visit == of,
         PlanEvent::PlanOpened { .. }
         | PlanEvent::VisitPlanned { .. }

@@ -232,3 +232,47 @@ async fn what_the_rules_refuse_has_a_code_and_a_reason() {
     );
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn who_may_not_is_told_so_before_the_text_is_looked_at_or_the_team_is_there() {
+    let bench = Bench::start().await;
+    bench.accepted(case(1), "qd-authorised", 1).await;
+    let task = bench.school_has_a_task(case(1)).await;
+    let outsider = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client().await;
+    for case in [case(1), case(404)] {
+        let mut completion = bench.completion(case, &task);
+        completion.evidence = "记".repeat(4001);
+        let refused = client.complete_task(outsider.request(completion)).await;
+        let code = refusal(&refused.unwrap_err()).0;
+        assert_eq!(code, Code::PermissionDenied);
+        let mut cancellation = bench.cancellation(case, &task);
+        cancellation.note = "记".repeat(4001);
+        let refused = client.cancel_task(outsider.request(cancellation)).await;
+        let code = refusal(&refused.unwrap_err()).0;
+        assert_eq!(code, Code::PermissionDenied);
+    }
+    drop(client);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_repeat_gets_its_first_answer_and_seals_nothing_again() {
+    let bench = Bench::start().await;
+    bench.accepted(case(1), "qd-authorised", 1).await;
+    let task = bench.school_has_a_task(case(1)).await;
+    let lead = bench.caller("qd-worker", Role::Worker);
+    let completion = bench.completion(case(1), &task);
+    let mut client = bench.client().await;
+    let first = client.complete_task(lead.request(completion.clone())).await;
+    let again = client.complete_task(lead.request(completion)).await;
+    let result = |answer: tonic::Response<pb::CompleteTaskResponse>| answer.into_inner().result;
+    let (first, again) = (
+        result(first.unwrap()).unwrap(),
+        result(again.unwrap()).unwrap(),
+    );
+    assert!(again.repeated && !first.repeated);
+    assert_eq!(again.events, first.events);
+    drop(client);
+    bench.stop().await;
+}

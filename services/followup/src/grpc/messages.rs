@@ -63,6 +63,7 @@ fn visit_message(id: VisitId, visit: &Visit) -> pb::Visit {
         kind: enum_number::<pb::VisitKind>(visit.kind.name()),
         due_at: Some(moment(visit.due_at)),
         status: enum_number::<pb::VisitStatus>(visit.status.name()),
+        kept_at: visit.kept_at.map(moment),
     }
 }
 

@@ -80,6 +80,7 @@ fn done(n: u128) -> PlanEvent {
     PlanEvent::VisitDone {
         visit: visit(n),
         result: VisitResult::Done,
+        kept_at: None,
         note: None,
     }
 }

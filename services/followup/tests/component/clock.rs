@@ -3,6 +3,7 @@
 use domain::values::Role;
 use proto::followup::v1 as pb;
 use proto::followup::v1::record_visit_request::Report;
+use proto::types::v1::CommandMeta;
 use service_runtime::grpc::moment;
 
 use crate::bench::{Bench, case, hours_after_start};
@@ -68,5 +69,32 @@ async fn a_visit_put_off_is_missed_at_its_later_time_even_after_a_restart() {
     assert_eq!(bench.visit(case(1)).await.status(), pb::VisitStatus::Owed);
     bench.advance(72).await;
     assert_eq!(bench.visit(case(1)).await.status(), pb::VisitStatus::Missed);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_visit_that_was_kept_in_time_can_be_reported_after_it_was_marked_as_missed() {
+    let bench = Bench::start().await;
+    bench.formed(case(1)).await;
+    let mut report = bench.report(case(1)).await;
+    bench.advance(30).await;
+    assert_eq!(bench.visit(case(1)).await.status(), pb::VisitStatus::Missed);
+
+    let kept_at = moment(hours_after_start(20));
+    report.meta = Some(CommandMeta {
+        occurred_at: Some(kept_at),
+        ..bench.meta()
+    });
+    let worker = bench.caller("qd-worker", Role::Worker);
+    let mut client = bench.client().await;
+    client.record_visit(worker.request(report)).await.unwrap();
+    bench.settle().await;
+    let last = bench.recorded().await.pop().unwrap();
+    assert_eq!(last.envelope.time, hours_after_start(20));
+    assert_eq!(last.envelope.recordedtime, hours_after_start(30));
+    let visit = bench.visit(case(1)).await;
+    assert_eq!(visit.status(), pb::VisitStatus::Done);
+    assert_eq!(visit.kept_at, Some(kept_at));
+    drop(client);
     bench.stop().await;
 }

@@ -229,3 +229,18 @@ async fn each_illegal_cell_is_refused_over_the_wire() {
     }
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn who_may_not_report_is_told_so_before_the_note_is_looked_at() {
+    let bench = Bench::start().await;
+    bench.formed(case(1)).await;
+    let mut report = bench.report(case(1)).await;
+    report.note = "记".repeat(4001);
+    let outsider = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client().await;
+    let refused = client.record_visit(outsider.request(report)).await;
+    let refused = refusal(&refused.unwrap_err());
+    assert_eq!(refused.0, Code::PermissionDenied);
+    drop(client);
+    bench.stop().await;
+}

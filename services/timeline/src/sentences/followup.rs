@@ -34,12 +34,22 @@ pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
             )
         }
         PlanEvent::PlanWithdrawn { .. } => Line::new("随访计划撤销", "Follow-up plan withdrawn"),
-        PlanEvent::VisitDone { result, .. } => match result {
-            VisitResult::Done => Line::new("随访完成", "Follow-up done"),
-            VisitResult::Refused => {
-                Line::new("随访时对方拒绝", "Follow-up refused by the person reached")
-            }
-        },
+        PlanEvent::VisitDone {
+            result,
+            kept_at: None,
+            ..
+        } => outcome(*result),
+        PlanEvent::VisitDone {
+            result,
+            kept_at: Some(kept_at),
+            ..
+        } => {
+            let (line, at) = (outcome(*result), names.moment(*kept_at));
+            Line::new(
+                format!("补报：{at} {}", line.zh),
+                format!("Reported late: {}, at {at}", line.en),
+            )
+        }
         PlanEvent::VisitRescheduled { due_at, .. } => Line::new(
             format!("随访改期至 {} 前", names.moment(*due_at)),
             format!("Follow-up put off to {}", names.moment(*due_at)),
@@ -48,5 +58,14 @@ pub(super) fn line(event: &PlanEvent, names: &Names<'_>) -> Line {
             format!("随访逾期未完成，应于 {} 前完成", names.moment(*due_at)),
             format!("Follow-up missed: it was due by {}", names.moment(*due_at)),
         ),
+    }
+}
+
+fn outcome(result: VisitResult) -> Line {
+    match result {
+        VisitResult::Done => Line::new("随访完成", "Follow-up done"),
+        VisitResult::Refused => {
+            Line::new("随访时对方拒绝", "Follow-up refused by the person reached")
+        }
     }
 }
