@@ -29,7 +29,8 @@ pub trait Policy: Send + Sync + 'static {
     /// together with its checkpoint. The steps are stored together or not at all.
     ///
     /// # Errors
-    /// [`PolicyError`]: tried again a few times, then the case is parked, visibly.
+    /// [`PolicyError`]: tried again a few times, then the case is parked, visibly; [`PolicyError::NotYet`]
+    /// is waited for.
     fn react(&self, event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError>;
 }
 
@@ -41,6 +42,10 @@ pub enum PolicyError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Failed(String),
+    /// What every case needs is not here yet, as on a cold start: nothing is wrong with the event, and
+    /// the policy waits with it instead of parking its case.
+    #[error("{0}")]
+    NotYet(String),
 }
 
 /// Why an operator gives up on an event that a policy could not act on. It stands in the log in the

@@ -67,7 +67,7 @@ impl TeamFollowsReferral {
 
     fn formation(&self, acceptance: &Acceptance) -> Result<Formation, PolicyError> {
         let central = self.directory.committee(Region::CENTRAL);
-        let no_central = || PolicyError::Failed("Central is not in the directory yet".to_owned());
+        let no_central = || PolicyError::NotYet("Central is not in the directory yet".to_owned());
         Ok(Formation {
             hop: acceptance.hop,
             lead: acceptance.unit,

@@ -60,7 +60,7 @@ impl Policy for PlanFollowsTeam {
 
 impl PlanFollowsTeam {
     fn opening(&self, event: &Recorded, formation: &Formation) -> Result<Opening, PolicyError> {
-        let no_rules = || PolicyError::Failed("no rule set is in force here yet".to_owned());
+        let no_rules = || PolicyError::NotYet("no rule set is in force here yet".to_owned());
         Ok(Opening {
             charge: Charge {
                 hop: formation.hop,

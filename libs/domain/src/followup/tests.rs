@@ -364,11 +364,9 @@ fn any_command() -> impl Strategy<Value = PlanCommand> {
 /// How often a visit has ended, by whatever event.
 fn endings(history: &[PlanEvent], of: VisitId) -> usize {
     let ends = |event: &&PlanEvent| match event {
-        // It ended before, when it was marked.
-        PlanEvent::VisitDone {
-            kept_at: Some(_), ..
-        } => false,
-        PlanEvent::VisitDone { visit, .. } | PlanEvent::VisitMissed { visit, .. } => *visit == of,
+        // Reported after it was marked: it had ended then.
+        PlanEvent::VisitDone { visit, kept_at, .. } => *visit == of && kept_at.is_none(),
+        PlanEvent::VisitMissed { visit, .. } => *visit == of,
         PlanEvent::PlanOpened { .. }
         | PlanEvent::VisitPlanned { .. }
         | PlanEvent::PlanHandedOver(_)

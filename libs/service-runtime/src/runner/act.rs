@@ -140,6 +140,7 @@ impl Acting {
             }
             match self.once(event).await {
                 Ok(changes) => return Ok(Tried::Done(changes)),
+                Err(Failure::Policy(PolicyError::NotYet(lack))) => return Ok(Tried::Waits(lack)),
                 Err(Failure::Policy(error)) => cause = error.to_string(),
                 Err(Failure::Command(error)) => match remedy(&error) {
                     Remedy::Stop => return Err(RunnerError::Log(error.to_string())),

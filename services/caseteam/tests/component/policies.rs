@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::referral::Assignment;
+use domain::referral::{Assignment, AssignmentEvent};
 use domain::values::Role;
 use eventsourcing::testing::{AlteredLog, envelope};
 use eventsourcing::{Aggregate, AppendError, Envelope, Region, ScopedId, StreamId};
 use node::Hosting;
 use proto::caseteam::v1 as pb;
 use proto::operations::v1::operations_service_client::OperationsServiceClient;
-use proto::operations::v1::{ListParkedRequest, ParkedCase, RetryParkedRequest};
+use proto::operations::v1::{ListParkedRequest, ParkedCase};
 use uuid::Uuid;
 
 use crate::bench::{Bench, case, hop_id, qingdao};
@@ -152,29 +152,15 @@ async fn a_case_whose_event_nobody_understands_is_parked_and_the_others_go_on() 
 async fn a_team_without_an_observer_waits_until_central_is_known() {
     let bench = Bench::start_unknown(caseteam::HOSTING).await;
     bench.load(qingdao()).await;
-    bench.accepted(case(1), "qd-authorised", 1).await;
-    assert_eq!(parked(&bench).await.len(), 1);
+    let acceptance = Box::new(bench.acceptance("qd-authorised", 1));
+    let event = AssignmentEvent::Accepted(acceptance);
+    let hop = Uuid::from_u128(1);
+    bench
+        .happened::<Assignment>(qingdao(), case(1), hop, &event)
+        .await;
     assert_eq!(bench.recorded_types().await, [""; 0]);
 
     bench.load(Region::CENTRAL).await;
-    let admin = bench.caller("qd-admin", Role::Administrator);
-    let retry = RetryParkedRequest {
-        region: qingdao().to_string(),
-        policy: "team-follows-referral".to_owned(),
-        case_id: case(1).to_string(),
-    };
-    let answer = operations(&bench)
-        .await
-        .retry_parked(admin.request(retry))
-        .await
-        .unwrap();
-    assert_eq!(
-        (
-            answer.get_ref().done,
-            answer.get_ref().still_parked.as_str()
-        ),
-        (1, "")
-    );
     assert_eq!(parked(&bench).await, []);
     assert_eq!(bench.recorded_types().await, ["caseteam.TeamFormed"]);
     bench.stop().await;

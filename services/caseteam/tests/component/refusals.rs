@@ -238,7 +238,8 @@ async fn who_may_not_is_told_so_before_the_text_is_looked_at_or_the_team_is_ther
     let bench = Bench::start().await;
     bench.accepted(case(1), "qd-authorised", 1).await;
     let task = bench.school_has_a_task(case(1)).await;
-    let outsider = bench.caller("sh-worker", Role::Worker);
+    // Shanghai's workers are the liaison's; whoever only audits has no place in the team.
+    let outsider = bench.caller("sh-auditor", Role::Auditor);
     let mut client = bench.client().await;
     for case in [case(1), case(404)] {
         let mut completion = bench.completion(case, &task);

@@ -168,9 +168,14 @@ impl Bench {
 
     /// A team of the Youth League forms; its plan opens with a call due after 24 hours.
     pub(crate) async fn formed(&self, case: CaseId) {
+        self.forming(case).await;
+        self.settle().await;
+    }
+
+    /// The same, and the plan may still be waiting for something.
+    pub(crate) async fn forming(&self, case: CaseId) {
         let formation = self.formation("qd-worker", 1);
         self.team(case, TeamCommand::Form(formation)).await;
-        self.settle().await;
     }
 
     /// An acceptance by this worker for their unit.

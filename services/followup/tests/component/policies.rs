@@ -13,7 +13,7 @@ use eventsourcing::{
 use node::Hosting;
 use proto::followup::v1 as pb;
 use proto::operations::v1::operations_service_client::OperationsServiceClient;
-use proto::operations::v1::{ListParkedRequest, ParkedCase, RetryParkedRequest};
+use proto::operations::v1::{ListParkedRequest, ParkedCase};
 
 use crate::bench::{Bench, case, hours_after_start, qingdao};
 
@@ -100,29 +100,10 @@ async fn a_case_whose_event_nobody_understands_is_parked_and_the_others_go_on() 
 async fn a_plan_without_rules_waits_until_there_are_some() {
     let bench = Bench::start_unknown(followup::HOSTING).await;
     bench.load(qingdao()).await;
-    bench.formed(case(1)).await;
-    assert_eq!(parked(&bench).await.len(), 1);
+    bench.forming(case(1)).await;
     assert_eq!(bench.recorded_types().await, [""; 0]);
 
     bench.load(Region::CENTRAL).await;
-    let admin = bench.caller("qd-admin", Role::Administrator);
-    let retry = RetryParkedRequest {
-        region: qingdao().to_string(),
-        policy: "plan-follows-team".to_owned(),
-        case_id: case(1).to_string(),
-    };
-    let answer = operations(&bench)
-        .await
-        .retry_parked(admin.request(retry))
-        .await
-        .unwrap();
-    assert_eq!(
-        (
-            answer.get_ref().done,
-            answer.get_ref().still_parked.as_str()
-        ),
-        (1, "")
-    );
     bench.settle().await;
     assert_eq!(parked(&bench).await, []);
     assert_eq!(bench.visit(case(1)).await.status(), pb::VisitStatus::Owed);
