@@ -6,6 +6,7 @@
 pub mod callbacks;
 pub mod consent;
 pub mod contact;
+mod known_subject;
 pub mod record;
 mod rejection;
 pub mod stage;
@@ -23,6 +24,7 @@ use self::callbacks::{Attempt, CallbackOutcome, CallbackPlan, Exhaustion};
 use self::consent::{ConsentEntry, ConsentGiver, ConsentPurpose, LegalBasis};
 pub use self::contact::AgeBand;
 use self::contact::{Contact, SafetyMark, Subject};
+pub use self::known_subject::KnownSubject;
 use self::record::Record;
 pub use self::rejection::IntakeRejection;
 use self::transitions::{CommandKind, Part, Phase, TRANSITIONS};

@@ -4,12 +4,14 @@
 
 pub mod erasure;
 pub mod grant;
+pub mod known_case;
 pub mod published_key;
 pub mod receipt;
 pub mod text_access;
 
 pub use erasure::{Erasure, ErasureCommand, ErasureEvent, ErasureGround, ErasureRejection};
 pub use grant::{DeliveredKey, GrantCommand, GrantEvent, GrantRejection, GrantTerms, KeyGrant};
+pub use known_case::{CaseRejection, KnownCase};
 pub use published_key::{
     PublishedKey, PublishedKeyCommand, PublishedKeyEvent, PublishedKeyRejection,
 };

@@ -117,7 +117,8 @@ impl CommandHandler {
                 return Ok(first_answer);
             }
             let decided = self.decide(steps, request).await?;
-            if request.validate_only {
+            // Nothing to store where every step finds that nothing is left to do.
+            if request.validate_only || decided.writes.is_empty() {
                 return Ok(self.answer(decided, None));
             }
             let append = Append {

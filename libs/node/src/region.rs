@@ -254,5 +254,6 @@ fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeErr
             cause,
         })?;
     }
-    Ok(RegionKey::read_or_create(&path, &layout.data())?)
+    let store = layout.key_store(region);
+    Ok(RegionKey::read_or_create(&path, &layout.data(), &store)?)
 }

@@ -37,10 +37,13 @@ pub struct GrantPlace {
     pub class: SealedClass,
 }
 
-/// A data key that only the receiver can take out; both parts hexadecimal.
+/// A data key that only the receiver can take out, while it has the other half of `wrapped_for`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedKey {
+    pub wrapped_for: PublicKey,
+    /// Hexadecimal.
     pub encapsulated: String,
+    /// Hexadecimal.
     pub ciphertext: String,
 }
 
@@ -50,6 +53,9 @@ pub enum GrantError {
     UnusablePublicKey(Region),
     #[error("the granted key {0} was changed, is for another region, or belongs to another grant")]
     NotForUs(KeyId),
+    /// Whoever granted wraps it anew when it hears of the key published since.
+    #[error("the granted key {0} is wrapped for a key that this region has destroyed")]
+    ForFormerKey(KeyId),
 }
 
 /// The other half of a [`PublicKey`]; lives in the key store, wrapped.
@@ -83,12 +89,12 @@ pub(crate) fn grant(
     key: &DataKey,
 ) -> Result<GrantedKey, GrantError> {
     let unusable = |_| GrantError::UnusablePublicKey(place.receiver);
-    let to = Deserializable::from_bytes(&to.0).map_err(unusable)?;
+    let receiver = Deserializable::from_bytes(&to.0).map_err(unusable)?;
     let (info, aad) = bound_to(place);
     let (encapsulated, ciphertext) =
         single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
-            &to,
+            &receiver,
             &info,
             key.0.as_slice(),
             &aad,
@@ -96,6 +102,7 @@ pub(crate) fn grant(
         )
         .map_err(unusable)?;
     Ok(GrantedKey {
+        wrapped_for: *to,
         encapsulated: hex::encode(encapsulated.to_bytes()),
         ciphertext: hex::encode(ciphertext),
     })
@@ -106,6 +113,9 @@ pub(crate) fn take_out(
     place: &GrantPlace,
     granted: &GrantedKey,
 ) -> Result<DataKey, GrantError> {
+    if granted.wrapped_for != with.public() {
+        return Err(GrantError::ForFormerKey(place.key));
+    }
     decrypt(with, place, granted).ok_or(GrantError::NotForUs(place.key))
 }
 
@@ -203,6 +213,12 @@ mod tests {
         let taken = take_out(&qingdao, &place(), &granted).unwrap();
         assert_eq!(taken.0, key.0);
         let refused = take_out(&third, &place(), &granted).unwrap_err();
+        assert_eq!(refused, GrantError::ForFormerKey(place().key));
+        let claimed = GrantedKey {
+            wrapped_for: third.public(),
+            ..granted
+        };
+        let refused = take_out(&third, &place(), &claimed).unwrap_err();
         assert_eq!(refused, GrantError::NotForUs(place().key));
     }
 

@@ -4,42 +4,42 @@
 //! Damage is found when a key is read, named by the key's id, and never yields another key; reads
 //! are fenced against panics, because redb trusts its pages.
 
+mod durable;
+mod engine;
 mod erasure;
 mod records;
 
-use std::collections::HashSet;
-use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use domain::ids::KeyId;
+use domain::ids::{CaseId, KeyId};
 use eventsourcing::Region;
 use jiff::Timestamp;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use uuid::Uuid;
 
 use crate::data_keys::LeasedKey;
 use crate::grant::{GrantError, GrantPlace, GrantedKey, PrivateKey, PublicKey, grant, take_out};
 use crate::region_key::RegionKey;
 use crate::secret::{DataKey, Secret, random};
+pub(crate) use durable::{create_directory, sync_directory};
+use engine::{Engine, failed, named, open_file};
 use records::{DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
 
 const FILE: &str = "keys.redb";
-/// redb would take up to 1 GiB; a region's keys of a year are about 20 MiB.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
-
 /// All keys of one region.
 pub struct KeyStore {
     directory: PathBuf,
     region: Region,
     /// Derived from the region key: wraps the epoch keys.
     wrapping: Secret,
-    private: PrivateKey,
+    /// Exchanged with the file, by an erasure of a key that came by a grant.
+    private: RwLock<PrivateKey>,
     /// Exchanged by an erasure for the rewritten file.
-    database: RwLock<Database>,
-    /// Destroyed, or about to be: nothing more is sealed under these.
-    retired: RwLock<HashSet<KeyId>>,
+    database: RwLock<Engine>,
+    /// Destroyed, or about to be, for which case: nothing more is sealed under these.
+    retired: RwLock<HashMap<KeyId, CaseId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,36 +72,40 @@ impl KeyStore {
         region: Region,
         region_key: &RegionKey,
     ) -> Result<Self, KeyStoreError> {
-        fs::create_dir_all(directory).map_err(failed)?;
         let path = directory.join(FILE);
-        let database = fenced(|| open_file(&path)).map_err(|error| match error {
-            KeyStoreError::Engine(cause) => {
-                KeyStoreError::Engine(format!("{}: {cause}", path.display()))
-            }
-            other => other,
-        })?;
-        erasure::remove_unfinished(directory)?;
-        let wrapping = region_key.wrapping();
-        let private = fenced(|| private_key(&database, region, &wrapping))?
-            .ok_or(KeyStoreError::WrongRegionKey(path))?;
-        let retired = fenced(|| destroyed_keys(&database))?;
-        Ok(Self {
-            directory: directory.to_owned(),
-            region,
-            wrapping,
-            private,
-            database: RwLock::new(database),
-            retired: RwLock::new(retired),
+        named(&path, || {
+            create_directory(directory).map_err(failed)?;
+            let database = open_file(&path)?;
+            erasure::remove_unfinished(directory)?;
+            let wrapping = region_key.wrapping();
+            let private = private_key(&database, region, &wrapping)?
+                .ok_or_else(|| KeyStoreError::WrongRegionKey(path.clone()))?;
+            // The file's name is durable before any key in it is used.
+            sync_directory(directory).map_err(failed)?;
+            let retired = destroyed_keys(&database)?;
+            Ok(Self {
+                directory: directory.to_owned(),
+                region,
+                wrapping,
+                private: RwLock::new(private),
+                database: RwLock::new(database),
+                retired: RwLock::new(retired),
+            })
         })
+    }
+
+    /// Whether there is a store in `directory`.
+    pub fn exists(directory: &Path) -> bool {
+        directory.join(FILE).exists()
     }
 
     pub fn region(&self) -> Region {
         self.region
     }
 
-    /// To which other regions grant keys.
+    /// To which other regions grant keys, until it is renewed by an erasure.
     pub fn public_key(&self) -> PublicKey {
-        self.private.public()
+        self.receiving().public()
     }
 
     /// Makes `count` data keys; they are on disk when this returns.
@@ -124,7 +128,7 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError`], always naming the key.
     pub fn get(&self, id: KeyId) -> Result<DataKey, KeyStoreError> {
-        fenced(|| self.find(id)).map_err(|error| match error {
+        self.named(|| self.find(id)).map_err(|error| match error {
             KeyStoreError::Engine(cause) => KeyStoreError::Damaged { key: id, cause },
             named => named,
         })
@@ -141,23 +145,35 @@ impl KeyStore {
     /// Takes in a key that another region granted to this one; on disk when this returns.
     ///
     /// # Errors
-    /// [`GrantError::NotForUs`]; [`KeyStoreError::Destroyed`] if it was destroyed here before: an
-    /// erasure is not undone by a grant that arrives late.
+    /// [`KeyStoreError::Destroyed`] if it was destroyed here before: an erasure is not undone by a
+    /// grant that arrives late. [`GrantError::ForFormerKey`] if it was wrapped before this region
+    /// published its present key; [`GrantError::NotForUs`].
     pub fn import_granted(
         &self,
         place: &GrantPlace,
         granted: &GrantedKey,
         now: Timestamp,
     ) -> Result<(), KeyStoreError> {
-        let key = take_out(&self.private, place, granted)?;
         let id = place.key;
+        match self.get(id) {
+            // One that is damaged is told of by whoever reads it.
+            Ok(_) | Err(KeyStoreError::Damaged { .. }) => return Ok(()),
+            Err(KeyStoreError::Unknown(_)) => {}
+            Err(other) => return Err(other),
+        }
+        let key = take_out(&self.receiving(), place, granted)?;
         self.put(&[LeasedKey { id, key }], now)
     }
 
     /// Whether the key was destroyed, or is being: whoever holds it must take another.
     pub fn is_retired(&self, id: KeyId) -> bool {
+        self.erased_with(id).is_some()
+    }
+
+    /// The case with which the key was destroyed, or is being.
+    pub fn erased_with(&self, id: KeyId) -> Option<CaseId> {
         let retired = self.retired.read().unwrap_or_else(PoisonError::into_inner);
-        retired.contains(&id)
+        retired.get(&id).copied()
     }
 
     /// Reads every key: the ids of those that are damaged.
@@ -165,7 +181,7 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError::Engine`] if not even the ids can be read.
     pub fn damaged(&self) -> Result<Vec<KeyId>, KeyStoreError> {
-        let ids = fenced(|| {
+        let ids = self.named(|| {
             let table = self.read().begin_read().map_err(failed)?;
             let table = table.open_table(DATA_KEYS).map_err(failed)?;
             let ids = table.iter().map_err(failed)?;
@@ -204,7 +220,7 @@ impl KeyStore {
     }
 
     fn is_destroyed(&self, id: KeyId) -> Result<bool, KeyStoreError> {
-        fenced(|| {
+        self.named(|| {
             let reading = self.read().begin_read().map_err(failed)?;
             let destroyed = reading.open_table(DESTROYED).map_err(failed)?;
             let row = destroyed.get(id.to_string().as_str()).map_err(failed)?;
@@ -213,7 +229,7 @@ impl KeyStore {
     }
 
     fn put(&self, keys: &[LeasedKey], now: Timestamp) -> Result<(), KeyStoreError> {
-        fenced(|| {
+        self.named(|| {
             let database = self.read();
             let writing = database.begin_write().map_err(failed)?;
             let epoch = self.epoch(&writing, &now.strftime("%Y-%m").to_string())?;
@@ -259,16 +275,20 @@ impl KeyStore {
         Ok(epoch)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Database> {
+    fn receiving(&self) -> RwLockReadGuard<'_, PrivateKey> {
+        self.private.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn named<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, KeyStoreError>,
+    ) -> Result<T, KeyStoreError> {
+        named(&self.directory.join(FILE), work)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Engine> {
         // A fenced panic changed nothing here: what it was about to write was not committed.
         self.database.read().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn open_file(path: &Path) -> Result<Database, KeyStoreError> {
-    match Builder::new().set_cache_size(CACHE_BYTES).create(path) {
-        Err(DatabaseError::DatabaseAlreadyOpen) => Err(KeyStoreError::InUse(path.to_owned())),
-        opened => opened.map_err(failed),
     }
 }
 
@@ -301,26 +321,18 @@ fn private_key(
     Ok(Some(opened))
 }
 
-fn destroyed_keys(database: &Database) -> Result<HashSet<KeyId>, KeyStoreError> {
+fn destroyed_keys(database: &Database) -> Result<HashMap<KeyId, CaseId>, KeyStoreError> {
     let reading = database.begin_read().map_err(failed)?;
     let table = reading.open_table(DESTROYED).map_err(failed)?;
-    let mut keys = HashSet::new();
+    let mut keys = HashMap::new();
     for row in table.iter().map_err(failed)? {
-        let (id, _) = row.map_err(failed)?;
-        keys.extend(id.value().parse::<KeyId>());
+        let (id, case) = row.map_err(failed)?;
+        let unreadable =
+            || KeyStoreError::Engine("the list of destroyed keys is damaged".to_owned());
+        let key = id.value().parse().map_err(|_| unreadable())?;
+        keys.insert(key, case.value().parse().map_err(|_| unreadable())?);
     }
     Ok(keys)
-}
-
-/// redb checks no page it reads: damage may make it panic, which must cost one answer, not the
-/// service.
-fn fenced<T>(work: impl FnOnce() -> Result<T, KeyStoreError>) -> Result<T, KeyStoreError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(KeyStoreError::Engine("its file is damaged".to_owned())))
-}
-
-fn failed(error: impl Into<redb::Error>) -> KeyStoreError {
-    KeyStoreError::Engine(error.into().to_string())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::key_store::{KeyStore, create_directory, sync_directory};
 use crate::secret::{Secret, derive, random};
 
 /// 32 bytes; every other key of the region hangs on it.
@@ -26,6 +27,10 @@ pub enum RegionKeyError {
     Exposed(PathBuf),
     #[error("the region key {0} must be 64 hexadecimal digits")]
     Malformed(PathBuf),
+    #[error(
+        "the region key {path} is missing, and the key store {store} was made with it: put it back"
+    )]
+    Lost { path: PathBuf, store: PathBuf },
 }
 
 impl RegionKey {
@@ -56,27 +61,22 @@ impl RegionKey {
     /// is made once, on purpose, and kept twice.
     ///
     /// # Errors
-    /// As [`Self::read`].
-    pub fn read_or_create(path: &Path, data: &Path) -> Result<Self, RegionKeyError> {
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| {
-                let text = Zeroizing::new(hex::encode(Secret::new(random()).as_slice()));
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            });
-        match made {
-            Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
-                Err(RegionKeyError::File {
+    /// As [`Self::read`]; [`RegionKeyError::Lost`] if `store` holds keys already: a new key would
+    /// open none of them.
+    pub fn read_or_create(path: &Path, data: &Path, store: &Path) -> Result<Self, RegionKeyError> {
+        if !path.exists() {
+            if KeyStore::exists(store) {
+                return Err(RegionKeyError::Lost {
                     path: path.to_owned(),
-                    cause,
-                })
+                    store: store.to_owned(),
+                });
             }
-            _ => Self::read(path, data),
+            create(path).map_err(|cause| RegionKeyError::File {
+                path: path.to_owned(),
+                cause,
+            })?;
         }
+        Self::read(path, data)
     }
 
     /// The key of the keyed request digests in the envelopes.
@@ -101,6 +101,29 @@ impl fmt::Debug for RegionKey {
     }
 }
 
+/// Whole under its name and on disk, or not there; of two who make it at once, one wins.
+fn create(path: &Path) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    create_directory(directory)?;
+    let unfinished = path.with_extension(format!("new-{}", hex::encode(random::<8>())));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    let text = Zeroizing::new(hex::encode(Secret::new(random()).as_slice()));
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // Unlike a rename, a link replaces nothing.
+    let named = fs::hard_link(&unfinished, path);
+    fs::remove_file(&unfinished)?;
+    match named {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_directory(directory)
+}
+
 /// Whether the key, wherever its links lead, is among the data, wherever theirs do.
 fn lies_below(path: &Path, data: &Path) -> io::Result<bool> {
     let key = path.canonicalize()?;
@@ -114,6 +137,8 @@ fn lies_below(path: &Path, data: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use eventsourcing::Region;
+
     use super::*;
 
     struct Place {
@@ -128,12 +153,53 @@ mod tests {
         Place { root, data }
     }
 
+    impl Place {
+        fn read_or_create(&self, path: &Path) -> Result<RegionKey, RegionKeyError> {
+            RegionKey::read_or_create(path, &self.data, &self.data.join("store"))
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_lost_is_not_replaced_by_a_new_one() {
+        let place = place();
+        let path = place.root.path().join("keys/region.key");
+        let made = place.read_or_create(&path).unwrap();
+        let store = place.data.join("store");
+        KeyStore::open(&store, Region::CENTRAL, &made).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            place.read_or_create(&path),
+            Err(RegionKeyError::Lost { .. })
+        ));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn of_two_who_make_the_key_at_once_both_have_the_same() {
+        let place = place();
+        let path = place.root.path().join("region.key");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| place.read_or_create(&path).unwrap()))
+                .collect();
+            makers
+                .into_iter()
+                .map(|made| made.join().unwrap())
+                .collect()
+        });
+        for key in &keys {
+            assert_eq!(key.request_digest_key(), keys[0].request_digest_key());
+        }
+        let files = fs::read_dir(place.root.path()).unwrap();
+        assert_eq!(files.count(), 2, "the key and the data, nothing half made");
+    }
+
     #[test]
     fn a_created_key_is_read_back_and_is_for_its_owner_only() {
         let place = place();
         let path = place.root.path().join("region.key");
-        let made = RegionKey::read_or_create(&path, &place.data).unwrap();
-        let read = RegionKey::read_or_create(&path, &place.data).unwrap();
+        let made = place.read_or_create(&path).unwrap();
+        let read = place.read_or_create(&path).unwrap();
         assert_eq!(made.request_digest_key(), read.request_digest_key());
         assert_ne!(made.request_digest_key(), made.wrapping());
         assert_eq!(
@@ -148,7 +214,7 @@ mod tests {
         let place = place();
         let inside = place.data.join("region.key");
         assert!(matches!(
-            RegionKey::read_or_create(&inside, &place.data),
+            place.read_or_create(&inside),
             Err(RegionKeyError::AmongTheData(_))
         ));
         let link = place.root.path().join("link.key");
@@ -163,7 +229,7 @@ mod tests {
     fn a_key_that_everybody_may_read_is_refused() {
         let place = place();
         let path = place.root.path().join("region.key");
-        RegionKey::read_or_create(&path, &place.data).unwrap();
+        place.read_or_create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         assert!(matches!(
             RegionKey::read(&path, &place.data),
@@ -175,7 +241,7 @@ mod tests {
     fn a_key_that_is_no_key_is_refused() {
         let place = place();
         let path = place.root.path().join("region.key");
-        RegionKey::read_or_create(&path, &place.data).unwrap();
+        place.read_or_create(&path).unwrap();
         fs::write(&path, "not a key").unwrap();
         assert!(matches!(
             RegionKey::read(&path, &place.data),

@@ -9,18 +9,21 @@ use std::sync::Arc;
 use domain::acting::Acting;
 use domain::ids::CaseId;
 use domain::keys::{
-    Erasure, ErasureCommand, FoundText, GrantCommand, GrantTerms, KeyGrant, KeyStanding, OpenText,
-    TextAccess,
+    Erasure, ErasureCommand, FoundText, GrantCommand, GrantTerms, KeyGrant, KeyStanding, KnownCase,
+    OpenText, TextAccess,
 };
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
 use domain::values::Role;
 use eventsourcing::{
-    Actor, Aggregate, CommandHandler, Occasion, ProjectionStore, Region, Rejected, StreamId,
+    Actor, Aggregate, CommandHandler, Occasion, ProjectionStore, Region, Rejected, RequestContext,
+    StreamId,
 };
 use proto::keys::v1 as pb;
 use proto::keys::v1::keys_service_server::KeysService;
 use proto::types::v1::DisclosureBasis;
-use service_runtime::grpc::{Gate, failure, field, page_size, rejected, required, term, timestamp};
+use service_runtime::grpc::{
+    Gate, failure, field, page_size, refused, rejected, required, term, timestamp, violation,
+};
 use tonic::{Code, Request, Response, Status};
 use vault::{KeyStoreError, Sealer, SealingPlace};
 
@@ -47,56 +50,65 @@ impl KeysService for KeysApi {
         &self,
         request: Request<pb::GrantKeysRequest>,
     ) -> Result<Response<pb::GrantKeysResponse>, Status> {
-        let (mut call, request) = self.gate.command(request)?;
-        let case: CaseId = field("case_id", &request.case_id)?;
-        let to = field("to_region", &request.to_region)?;
-        let mut classes = BTreeSet::new();
-        for class in &request.classes {
-            classes.insert(term::<pb::SealedClass, _>("classes", *class)?);
-        }
-        let terms = Box::new(GrantTerms {
-            case,
-            to,
-            classes,
-            basis: term::<DisclosureBasis, _>("basis", request.basis)?,
-            reason: self.reason(case, to, &request.reason).await?,
-            purpose: term::<pb::Purpose, _>("purpose", request.purpose)?,
-            expires_at: Some(timestamp("expires_at", request.expires_at.as_ref())?),
-        });
-        // The policy delivers the keys, as it does under every grant.
-        let keys = Vec::new();
-        call.case = Some(case.0);
-        let id = KeyGrant::id(self.region, case, to).0;
-        let command = GrantCommand::Grant { terms, keys };
-        self.gate
-            .answer(self.commands.handle::<KeyGrant>(id, command, &call).await)
+        let give = |mut call: RequestContext, request: pb::GrantKeysRequest| async move {
+            let case = self.own(&request.case_id)?;
+            let to = field("to_region", &request.to_region)?;
+            let mut classes = BTreeSet::new();
+            for class in &request.classes {
+                classes.insert(term::<pb::SealedClass, _>("classes", *class)?);
+            }
+            let terms = Box::new(GrantTerms {
+                case,
+                to,
+                classes,
+                basis: term::<DisclosureBasis, _>("basis", request.basis)?,
+                reason: self.reason(case, to, &request.reason).await?,
+                purpose: term::<pb::Purpose, _>("purpose", request.purpose)?,
+                expires_at: Some(timestamp("expires_at", request.expires_at.as_ref())?),
+            });
+            call.case = Some(case.0);
+            let id = KeyGrant::id(self.region, case, to).0;
+            let case = self.known(case, &call.actor)?;
+            let command = GrantCommand::GrantByPerson { terms, case };
+            let answer = self.commands.handle::<KeyGrant>(id, command, &call);
+            answer.await.map_err(|error| refused(&error))
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn propose_erasure(
         &self,
         request: Request<pb::ProposeErasureRequest>,
     ) -> Result<Response<pb::ProposeErasureResponse>, Status> {
-        let (mut call, request) = self.gate.command(request)?;
-        let case: CaseId = field("case_id", &request.case_id)?;
-        let ground = term::<pb::ErasureGround, _>("ground", request.ground)?;
-        call.case = Some(case.0);
-        let id = Erasure::id(self.region, case).0;
-        let command = ErasureCommand::Propose { case, ground };
-        self.gate
-            .answer(self.commands.handle::<Erasure>(id, command, &call).await)
+        let give = |mut call: RequestContext, request: pb::ProposeErasureRequest| async move {
+            let case = self.own(&request.case_id)?;
+            let command = ErasureCommand::Propose {
+                case,
+                ground: term::<pb::ErasureGround, _>("ground", request.ground)?,
+                known: self.known(case, &call.actor)?,
+            };
+            call.case = Some(case.0);
+            let id = Erasure::id(self.region, case).0;
+            let answer = self.commands.handle::<Erasure>(id, command, &call);
+            answer.await.map_err(|error| refused(&error))
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn order_erasure(
         &self,
         request: Request<pb::OrderErasureRequest>,
     ) -> Result<Response<pb::OrderErasureResponse>, Status> {
-        let (mut call, request) = self.gate.command(request)?;
-        let case: CaseId = field("case_id", &request.case_id)?;
-        call.case = Some(case.0);
-        let id = Erasure::id(self.region, case).0;
-        let command = ErasureCommand::Order { case };
-        self.gate
-            .answer(self.commands.handle::<Erasure>(id, command, &call).await)
+        let give = |mut call: RequestContext, request: pb::OrderErasureRequest| async move {
+            let case = self.own(&request.case_id)?;
+            let known = self.known(case, &call.actor)?;
+            call.case = Some(case.0);
+            let id = Erasure::id(self.region, case).0;
+            let command = ErasureCommand::Order { case, known };
+            let answer = self.commands.handle::<Erasure>(id, command, &call);
+            answer.await.map_err(|error| refused(&error))
+        };
+        self.gate.handle(&self.commands, request, give).await
     }
 
     async fn open_text(
@@ -190,6 +202,28 @@ impl KeysService for KeysApi {
 }
 
 impl KeysApi {
+    /// A case of this region: nobody decides here about the keys of another region's.
+    fn own(&self, case: &str) -> Result<CaseId, Status> {
+        let case: CaseId = field("case_id", case)?;
+        if case.region() == self.region {
+            return Ok(case);
+        }
+        let home = case.region();
+        Err(violation(
+            "case_id",
+            format!("it is a case of region {home}: that region decides"),
+            format!("该个案属于地区 {home}，须由该地区决定"),
+        ))
+    }
+
+    fn known(&self, case: CaseId, actor: &Actor) -> Result<KnownCase, Status> {
+        let Some(acting) = Acting::of(actor) else {
+            return Ok(KnownCase::OfOthers);
+        };
+        projection::known_case(&self.rows, case, acting.organization)
+            .map_err(|error| self.gate.store_failed(&error))
+    }
+
     /// Whether the person acts here for an organization of this region that has a place in the case.
     fn takes_part(&self, case: CaseId, actor: &Actor) -> Result<bool, Status> {
         let Some(acting) = Acting::of(actor) else {

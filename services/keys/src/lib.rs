@@ -55,8 +55,8 @@ pub fn service(
     let policies: Vec<Arc<dyn eventsourcing::Policy>> = vec![
         Arc::new(policies::PublishKey {
             region,
-            log: ports.own("directory"),
-            public_key: store.public_key(),
+            logs: vec![ports.own(CONTEXT), ports.own("directory")],
+            store: store.clone(),
         }),
         Arc::new(policies::GrantKeys {
             region,

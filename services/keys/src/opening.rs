@@ -1,6 +1,7 @@
 //! Opening texts, never with a key that was destroyed: a key store restored from a backup forgets
 //! again, before the first text is opened, what the log says was destroyed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::ids::{CaseId, KeyId};
@@ -73,7 +74,7 @@ impl Opener {
     }
 
     async fn destroy_again(&self) -> Result<(), OpeningError> {
-        let mut keys = Vec::new();
+        let mut by_case: BTreeMap<CaseId, Vec<KeyId>> = BTreeMap::new();
         let mut at = Position(0);
         loop {
             let events = self.log.read_all(at, PAGE).await?;
@@ -84,13 +85,21 @@ impl Opener {
                     continue;
                 }
                 match decode::<Erasure>(&event.envelope)? {
-                    ErasureEvent::Erased { keys: gone, .. }
-                    | ErasureEvent::CopiesErased { keys: gone, .. } => keys.extend(gone),
+                    ErasureEvent::Erased { case, keys }
+                    | ErasureEvent::CopiesErased { case, keys } => {
+                        by_case.entry(case).or_default().extend(keys);
+                    }
                     ErasureEvent::ErasureProposed { .. } | ErasureEvent::ErasureOrdered { .. } => {}
                 }
             }
         }
         let store = self.store.clone();
-        Ok(tokio::task::spawn_blocking(move || store.destroy(&keys)).await??)
+        tokio::task::spawn_blocking(move || {
+            for (case, keys) in by_case {
+                store.destroy(case, &keys)?;
+            }
+            Ok(())
+        })
+        .await?
     }
 }

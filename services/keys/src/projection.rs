@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::{CaseId, GrantId, KeyId, OrganizationId};
-use domain::keys::{GrantEvent, GrantTerms, KeyGrant, KeyReceipt, KeyStanding, ReceiptEvent};
+use domain::intake::{Intake, KnownSubject};
+use domain::keys::{
+    GrantEvent, GrantTerms, KeyGrant, KeyReceipt, KeyStanding, KnownCase, ReceiptEvent,
+};
 use domain::sealed::{Sealed, Text};
 use eventsourcing::{
     Aggregate, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Region, Rows,
@@ -20,8 +23,12 @@ use crate::taking_part::{Part, parts};
 
 /// Keys: case, event, field. Event ids sort by time.
 const TEXTS: &str = "keys-texts";
-/// Keys: case, organization. Values: the places it holds.
+/// Keys: case, organization. Values: the places that it was given and has not left.
 const PARTS: &str = "keys-parts";
+/// Keys: case. Values: the places that are no more, whoever has them.
+const ENDED: &str = "keys-parts-ended";
+/// Keys: case. Values: what decides whose consent counts.
+const SUBJECTS: &str = "keys-subjects";
 /// Keys: case, grant.
 const GRANTS: &str = "keys-grants";
 /// Keys: data key. Values: the grant it came by.
@@ -71,6 +78,9 @@ impl Projection for KeyRows {
             note_part(case, part, rows)?;
         }
         match event.envelope.subject.kind.as_str() {
+            Intake::KIND if event.envelope.region == case.region() => {
+                note_subject(case, event, rows)
+            }
             KeyGrant::KIND => note_grant(case, event, rows),
             KeyReceipt::KIND if event.envelope.region == self.region => note_receipt(event, rows),
             _ => Ok(()),
@@ -96,14 +106,26 @@ fn note_texts(case: CaseId, event: &Recorded, rows: &mut Rows) -> Result<(), Sto
 }
 
 fn note_part(case: CaseId, part: Part, rows: &mut Rows) -> Result<(), StoreError> {
-    let key = format!("{case}/{}", part.organization);
-    let mut places: BTreeSet<String> = rows.get(PARTS, key.as_bytes())?.unwrap_or_default();
-    if part.leaves {
-        places.remove(&part.place);
-    } else {
-        places.insert(part.place);
-    }
-    rows.put(PARTS, key.as_bytes(), &places)
+    let (table, key) = match &part {
+        Part::Joins { organization, .. } | Part::Leaves { organization, .. } => {
+            (PARTS, format!("{case}/{organization}"))
+        }
+        Part::Ends { .. } => (ENDED, case.to_string()),
+    };
+    let mut places: BTreeSet<String> = rows.get(table, key.as_bytes())?.unwrap_or_default();
+    match part {
+        Part::Joins { place, .. } | Part::Ends { place } => places.insert(place),
+        Part::Leaves { place, .. } => places.remove(&place),
+    };
+    rows.put(table, key.as_bytes(), &places)
+}
+
+/// What the case's own intake says of its young person.
+fn note_subject(case: CaseId, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
+    let key = case.to_string();
+    let mut subject: KnownSubject = rows.get(SUBJECTS, key.as_bytes())?.unwrap_or_default();
+    subject.hear_of(&decode::<Intake>(&event.envelope)?);
+    Ok(rows.put(SUBJECTS, key.as_bytes(), &subject)?)
 }
 
 fn note_grant(case: CaseId, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
@@ -175,9 +197,36 @@ pub(crate) fn takes_part(
     case: CaseId,
     organization: OrganizationId,
 ) -> Result<bool, StoreError> {
+    let rows = Rows::new(store.clone());
     let key = format!("{case}/{organization}");
-    let places: Option<BTreeSet<String>> = Rows::new(store.clone()).get(PARTS, key.as_bytes())?;
-    Ok(places.is_some_and(|places| !places.is_empty()))
+    let places: BTreeSet<String> = rows.get(PARTS, key.as_bytes())?.unwrap_or_default();
+    let ended: BTreeSet<String> = rows
+        .get(ENDED, case.to_string().as_bytes())?
+        .unwrap_or_default();
+    Ok(!places.is_subset(&ended))
+}
+
+/// What is known of a case to somebody of an organization of this region.
+pub(crate) fn known_case(
+    store: &Arc<dyn ProjectionStore>,
+    case: CaseId,
+    organization: OrganizationId,
+) -> Result<KnownCase, StoreError> {
+    if takes_part(store, case, organization)? {
+        let rows = Rows::new(store.clone());
+        let subject: Option<KnownSubject> = rows.get(SUBJECTS, case.to_string().as_bytes())?;
+        let subject = subject.unwrap_or_default();
+        return Ok(KnownCase::OwnPart {
+            age_band: subject.age_band,
+            guardian_suspected: subject.guardian_suspected,
+        });
+    }
+    let anybody = store.scan(PARTS, format!("{case}/").as_bytes(), None, 1)?;
+    Ok(if anybody.is_empty() {
+        KnownCase::Unknown
+    } else {
+        KnownCase::OfOthers
+    })
 }
 
 /// What the region may do with a key that was not destroyed.
@@ -217,4 +266,59 @@ fn page<T: DeserializeOwned>(
         Ok((token, row))
     });
     rows.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use eventsourcing::testing::MemoryRows;
+    use eventsourcing::{Commit, ScopedId};
+
+    use super::*;
+
+    fn id(number: u128) -> ScopedId {
+        ScopedId::new(Region::CENTRAL, Uuid::from_u128(number))
+    }
+
+    fn takes_part_after(parts: &[Part]) -> bool {
+        let store: Arc<dyn ProjectionStore> = Arc::new(MemoryRows::default());
+        for part in parts {
+            let mut rows = Rows::new(store.clone());
+            note_part(CaseId(id(1)), part.clone(), &mut rows).unwrap();
+            let changes = rows.into_changes();
+            let checkpoint = None;
+            store
+                .commit(Commit {
+                    changes,
+                    checkpoint,
+                })
+                .unwrap();
+        }
+        takes_part(&store, CaseId(id(1)), OrganizationId(id(2))).unwrap()
+    }
+
+    #[test]
+    fn whose_place_has_ended_takes_no_part_in_whatever_order_the_logs_are_read() {
+        let place = || "to/hop".to_owned();
+        let joins = |place| Part::Joins {
+            organization: OrganizationId(id(2)),
+            place,
+        };
+        // Sent to it, accepted by it, ended: each in a log of its own.
+        let parts = [
+            joins(place()),
+            joins(place()),
+            Part::Ends { place: place() },
+        ];
+        for order in [[0, 1, 2], [0, 2, 1], [2, 0, 1]] {
+            let parts = order.map(|index| parts[index].clone());
+            assert!(!takes_part_after(&parts), "{order:?}");
+        }
+        // The other side of the same hop, and a further hop, are places of their own.
+        for other in ["from/hop", "to/further"] {
+            let [_, accepted, ended] = parts.clone();
+            let more = joins(other.to_owned());
+            assert!(takes_part_after(&[more.clone(), ended.clone(), accepted]));
+            assert!(takes_part_after(&[ended, more]));
+        }
+    }
 }

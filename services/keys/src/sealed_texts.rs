@@ -23,34 +23,60 @@ pub(crate) fn sealed_texts(event: &Recorded) -> Vec<Found> {
     found
 }
 
-/// The keys of an event's texts that are in the store, but those `known` already.
+/// A key that an event names, and whether it is one of the case's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedKey {
+    pub(crate) key: KeyId,
+    pub(crate) protects: Protects,
+    pub(crate) proof: Proof,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// It opens a text of the case.
+    Opens,
+    /// It was destroyed with this case.
+    Erased,
+    /// It cannot be read, so nobody knows; why.
+    Damaged(String),
+}
+
+/// The keys of an event's texts that are or were in the store, but those `known` already.
 ///
 /// A key counts for a case only if it opens a text of the case: whoever writes another region's
 /// events can name any key in them, and must not get it granted or destroyed by that.
-pub(crate) fn proven_keys(
+pub(crate) fn named_keys(
     store: &KeyStore,
     case: CaseId,
     event: &Recorded,
     known: impl Fn(&KeyId) -> bool,
-) -> Result<Vec<(KeyId, Protects)>, PolicyError> {
-    let mut proven = Vec::new();
+) -> Result<Vec<NamedKey>, PolicyError> {
+    let mut named = Vec::new();
     for Found { sealed, .. } in sealed_texts(event) {
         if known(&sealed.key) {
             continue;
         }
-        match store.get(sealed.key) {
-            Ok(key) if vault::open(case, &key, &sealed).is_ok() => {
-                proven.push((sealed.key, (sealed.role, sealed.class)));
-            }
+        let proof = match store.get(sealed.key) {
+            Ok(key) if vault::open(case, &key, &sealed).is_ok() => Proof::Opens,
             Ok(_) => {
                 tracing::warn!(event = %event.envelope.id, key = %sealed.key, "no text of this key");
+                continue;
             }
-            // Another region's key that was not granted, or one that is gone.
-            Err(KeyStoreError::Unknown(_) | KeyStoreError::Destroyed(_)) => {}
+            Err(KeyStoreError::Destroyed(key)) if store.erased_with(key) == Some(case) => {
+                Proof::Erased
+            }
+            // Another region's key that was not granted, or one that went with another case.
+            Err(KeyStoreError::Unknown(_) | KeyStoreError::Destroyed(_)) => continue,
+            Err(damaged @ KeyStoreError::Damaged { .. }) => Proof::Damaged(damaged.to_string()),
             Err(error) => return Err(PolicyError::Failed(error.to_string())),
-        }
+        };
+        named.push(NamedKey {
+            key: sealed.key,
+            protects: (sealed.role, sealed.class),
+            proof,
+        });
     }
-    Ok(proven)
+    Ok(named)
 }
 
 fn scan(value: &Value, field: &str, found: &mut Vec<Found>) {

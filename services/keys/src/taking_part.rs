@@ -1,21 +1,29 @@
 //! Which organizations take part in a case, as its events say: the intake desk, the parties of its
 //! hops, the members of its teams. Only their people read its texts.
 
-use domain::caseteam::{CaseTeam, TeamEvent};
-use domain::ids::OrganizationId;
+use domain::caseteam::{CaseTeam, Seat, TeamEvent};
+use domain::ids::{OrganizationId, ReferralId};
 use domain::intake::{Intake, IntakeEvent};
 use domain::referral::{
     Assignment, AssignmentEvent, Custody, CustodyEvent, Referral, ReferralEvent,
 };
 use domain::values::{Party, Term};
-use eventsourcing::{Aggregate, Recorded, UnknownEvent, decode};
+use eventsourcing::{Aggregate, Recorded, Region, UnknownEvent, decode};
 
-/// An organization comes to a place in a case, or leaves it. It may hold several.
+/// What changes of who takes part in a case. An organization may hold several places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) organization: OrganizationId,
-    pub(crate) place: String,
-    pub(crate) leaves: bool,
+pub(crate) enum Part {
+    Joins {
+        organization: OrganizationId,
+        place: String,
+    },
+    /// It may come back: both stand in one log, so their order is known.
+    Leaves {
+        organization: OrganizationId,
+        place: String,
+    },
+    /// The place itself is no more: whoever was or will be heard to hold it, from whatever log.
+    Ends { place: String },
 }
 
 /// What an event changes of who takes part.
@@ -26,7 +34,9 @@ pub(crate) fn parts(event: &Recorded) -> Result<Vec<Part>, UnknownEvent> {
         Referral::KIND => decode::<Referral>(envelope).map(|event| of_referral(&event)),
         Assignment::KIND => decode::<Assignment>(envelope).map(|event| of_assignment(&event)),
         Custody::KIND => decode::<Custody>(envelope).map(|event| of_custody(&event)),
-        CaseTeam::KIND => decode::<CaseTeam>(envelope).map(|event| of_team(&event)),
+        CaseTeam::KIND => {
+            decode::<CaseTeam>(envelope).map(|event| of_team(envelope.region, &event))
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -42,15 +52,20 @@ fn of_referral(event: &ReferralEvent) -> Vec<Part> {
     match event {
         ReferralEvent::Dispatched(dispatch) => {
             let terms = &dispatch.terms;
-            let parties = [Some(terms.from), Some(terms.to), terms.relay];
-            let parties = parties.into_iter().flatten();
+            let parties = [
+                (FROM, Some(terms.from)),
+                (TO, Some(terms.to)),
+                (RELAY, terms.relay),
+            ];
+            let parties = parties.into_iter();
             parties
-                .map(|party| joins(party, hop(&dispatch.hop)))
+                .filter_map(|(side, party)| Some(joins(party?, hop(side, dispatch.hop))))
                 .collect()
         }
         // The sender keeps its place; the receiver that did not take the case over leaves.
-        ReferralEvent::Returned { hop: of, to, .. }
-        | ReferralEvent::Cancelled { hop: of, to, .. } => vec![leaves(*to, hop(of))],
+        ReferralEvent::Returned { hop, .. } | ReferralEvent::Cancelled { hop, .. } => {
+            vec![ends(*hop)]
+        }
         _ => Vec::new(),
     }
 }
@@ -58,58 +73,67 @@ fn of_referral(event: &ReferralEvent) -> Vec<Part> {
 fn of_assignment(event: &AssignmentEvent) -> Vec<Part> {
     match event {
         AssignmentEvent::Accepted(acceptance) => {
-            vec![joins(acceptance.unit, hop(&acceptance.hop))]
+            vec![joins(acceptance.unit, hop(TO, acceptance.hop))]
         }
+        AssignmentEvent::CancellationConfirmed { hop }
+        | AssignmentEvent::AcceptanceLapsed { hop, .. } => vec![ends(*hop)],
         _ => Vec::new(),
     }
 }
 
 fn of_custody(event: &CustodyEvent) -> Vec<Part> {
     match event {
-        CustodyEvent::AcceptanceVoided { hop: of, unit, .. } => vec![leaves(*unit, hop(of))],
+        CustodyEvent::AcceptanceVoided { hop, .. } => vec![ends(*hop)],
         _ => Vec::new(),
     }
 }
 
-fn of_team(event: &TeamEvent) -> Vec<Part> {
+fn of_team(region: Region, event: &TeamEvent) -> Vec<Part> {
     match event {
-        TeamEvent::TeamFormed(formation) => vec![
-            joins(formation.lead, hop(&formation.hop)),
-            joins(formation.liaison, format!("liaison/{}", formation.hop)),
-            joins(formation.observer, format!("observer/{}", formation.hop)),
-        ],
-        TeamEvent::MemberSeated(seat) | TeamEvent::MemberRemoved { seat, .. } => {
-            let worker = seat.worker.map(|worker| worker.to_string());
-            let place = format!(
-                "seat/{}/{}",
-                seat.role.name(),
-                worker.as_deref().unwrap_or("-")
-            );
-            vec![Part {
-                organization: seat.organization,
-                place,
-                leaves: matches!(event, TeamEvent::MemberRemoved { .. }),
-            }]
+        TeamEvent::TeamFormed(formation) => {
+            let of = formation.hop;
+            vec![
+                joins(formation.lead, hop(TO, of)),
+                joins(formation.liaison, format!("liaison/{region}/{of}")),
+                joins(formation.observer, format!("observer/{region}/{of}")),
+            ]
         }
+        TeamEvent::MemberSeated(seat) => vec![Part::Joins {
+            organization: seat.organization,
+            place: seated(region, seat),
+        }],
+        TeamEvent::MemberRemoved { seat, .. } => vec![Part::Leaves {
+            organization: seat.organization,
+            place: seated(region, seat),
+        }],
         _ => Vec::new(),
     }
 }
 
-fn hop(of: &domain::ids::ReferralId) -> String {
-    format!("hop/{of}")
+fn seated(region: Region, seat: &Seat) -> String {
+    let worker = seat.worker.map(|worker| worker.to_string());
+    let worker = worker.as_deref().unwrap_or("-");
+    format!("seat/{region}/{}/{worker}", seat.role.name())
+}
+
+/// The sides of a hop.
+const FROM: &str = "from";
+const TO: &str = "to";
+const RELAY: &str = "relay";
+
+fn hop(side: &str, hop: ReferralId) -> String {
+    format!("{side}/{hop}")
 }
 
 fn joins(party: Party, place: String) -> Part {
-    Part {
+    Part::Joins {
         organization: party.organization,
         place,
-        leaves: false,
     }
 }
 
-fn leaves(party: Party, place: String) -> Part {
-    Part {
-        leaves: true,
-        ..joins(party, place)
-    }
+/// The receiver's side of a hop.
+fn ends(of: ReferralId) -> Part {
+    let place = hop(TO, of);
+    Part::Ends { place }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use eventsourcing::{Aggregate, Fact, Occasion, Region, Rejection, RejectionKind, ScopedId};
 use serde::{Deserialize, Serialize};
 
-use super::{CONTEXT, NotTheSystem, acting_in, check_system};
+use super::{CONTEXT, CaseRejection, KnownCase, NotTheSystem, acting_in, check_system};
 use crate::acting::Acting;
 use crate::ids::{CaseId, ErasureId, KeyId, WorkerId};
 use crate::values::{Role, terms};
@@ -32,21 +32,14 @@ pub enum ErasureCommand {
     Propose {
         case: CaseId,
         ground: ErasureGround,
+        known: KnownCase,
     },
     /// By a second person.
-    Order {
-        case: CaseId,
-    },
+    Order { case: CaseId, known: KnownCase },
     /// The system has destroyed these keys of the case, in the case's own region.
-    Complete {
-        case: CaseId,
-        keys: BTreeSet<KeyId>,
-    },
+    Complete { case: CaseId, keys: BTreeSet<KeyId> },
     /// The system of another region has destroyed what it had of the case's keys.
-    CompleteCopies {
-        case: CaseId,
-        keys: BTreeSet<KeyId>,
-    },
+    CompleteCopies { case: CaseId, keys: BTreeSet<KeyId> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +78,11 @@ pub enum ErasureRejection {
     #[error("who proposed it may not order it: a second person is needed")]
     SecondPersonNeeded,
     #[error(transparent)]
+    Case(#[from] CaseRejection),
+    /// An unknown age counts as under 14 (Personal Information Protection Law, article 31).
+    #[error("only from 14 on may the young person ask for it; an unknown age is under 14")]
+    TooYoungToAsk,
+    #[error(transparent)]
     NotTheSystem(#[from] NotTheSystem),
     #[error("nobody has proposed to erase this case")]
     NotProposed,
@@ -105,6 +103,8 @@ impl Rejection for ErasureRejection {
             | Self::MayNotOrder(_)
             | Self::SecondPersonNeeded
             | Self::NotTheSystem(_) => RejectionKind::Forbidden,
+            Self::Case(case) => case.kind(),
+            Self::TooYoungToAsk => RejectionKind::Invalid,
             Self::NotProposed | Self::NotOrdered => RejectionKind::WrongState,
             Self::AlreadyProposed | Self::AlreadyOrdered | Self::AlreadyErased => {
                 RejectionKind::AlreadyExists
@@ -117,6 +117,8 @@ impl Rejection for ErasureRejection {
             Self::MayNotPropose(_) => "MAY_NOT_PROPOSE_ERASURE",
             Self::MayNotOrder(_) => "MAY_NOT_ORDER_ERASURE",
             Self::SecondPersonNeeded => "SECOND_PERSON_NEEDED",
+            Self::Case(case) => case.reason(),
+            Self::TooYoungToAsk => "TOO_YOUNG_TO_ASK",
             Self::NotTheSystem(_) => NotTheSystem::REASON,
             Self::NotProposed => "ERASURE_NOT_PROPOSED",
             Self::AlreadyProposed => "ERASURE_ALREADY_PROPOSED",
@@ -133,12 +135,24 @@ impl Rejection for ErasureRejection {
             }
             Self::MayNotOrder(region) => format!("只有地区 {region} 的授权负责人可以批准删除"),
             Self::SecondPersonNeeded => "提出人不得自行批准删除，须由另一人批准".to_owned(),
+            Self::Case(case) => case.zh(),
+            Self::TooYoungToAsk => {
+                "年满十四周岁方可由本人申请；年龄不详的，按不满十四周岁对待".to_owned()
+            }
             Self::NotTheSystem(_) => NotTheSystem::zh(),
             Self::NotProposed => "尚未有人提出删除该个案".to_owned(),
             Self::AlreadyProposed => "已有人提出删除该个案".to_owned(),
             Self::AlreadyOrdered => "该个案的删除已获批准".to_owned(),
             Self::NotOrdered => "该个案的删除尚未批准".to_owned(),
             Self::AlreadyErased => "这些密钥已销毁".to_owned(),
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Case(_) => Some("case_id"),
+            Self::TooYoungToAsk => Some("ground"),
+            _ => None,
         }
     }
 
@@ -187,8 +201,12 @@ impl Aggregate for Erasure {
         on: &Occasion,
     ) -> Result<Vec<ErasureEvent>, ErasureRejection> {
         let event = match command {
-            ErasureCommand::Propose { case, ground } => self.propose(*case, *ground, on)?,
-            ErasureCommand::Order { case } => self.order(*case, on)?,
+            ErasureCommand::Propose {
+                case,
+                ground,
+                known,
+            } => self.propose(*case, *ground, *known, on)?,
+            ErasureCommand::Order { case, known } => self.order(*case, *known, on)?,
             ErasureCommand::Complete { case, keys } => {
                 check_system(&on.actor)?;
                 let (case, keys) = (*case, self.not_yet_erased(keys)?);
@@ -232,11 +250,16 @@ impl Erasure {
         &self,
         case: CaseId,
         ground: ErasureGround,
+        known: KnownCase,
         on: &Occasion,
     ) -> Result<ErasureEvent, ErasureRejection> {
         let roles = [Role::Supervisor, Role::Authorised];
         let Acting { worker, .. } = acting_in(&on.actor, case.region(), &roles)
             .ok_or(ErasureRejection::MayNotPropose(case.region()))?;
+        let (age_band, _) = known.check()?;
+        if ground == ErasureGround::SubjectRequest && age_band.counts_as_under_fourteen() {
+            return Err(ErasureRejection::TooYoungToAsk);
+        }
         match self {
             Self::NotProposed => Ok(ErasureEvent::ErasureProposed {
                 case,
@@ -248,9 +271,15 @@ impl Erasure {
         }
     }
 
-    fn order(&self, case: CaseId, on: &Occasion) -> Result<ErasureEvent, ErasureRejection> {
+    fn order(
+        &self,
+        case: CaseId,
+        known: KnownCase,
+        on: &Occasion,
+    ) -> Result<ErasureEvent, ErasureRejection> {
         let Acting { worker, .. } = acting_in(&on.actor, case.region(), &[Role::Authorised])
             .ok_or(ErasureRejection::MayNotOrder(case.region()))?;
+        known.check()?;
         match self {
             Self::NotProposed => Err(ErasureRejection::NotProposed),
             Self::Proposed { proposed_by, .. } if *proposed_by == worker => {

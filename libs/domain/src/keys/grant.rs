@@ -3,24 +3,31 @@
 //! One stream per case and receiver, in the log of the region that has the keys. The grant stands:
 //! keys that come into use later are delivered under it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use eventsourcing::{Actor, Aggregate, Fact, Occasion, Region, Rejection, RejectionKind, ScopedId};
+use eventsourcing::{Aggregate, Fact, Occasion, Region, Rejection, RejectionKind, ScopedId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CONTEXT, Purpose, acting_in};
+use super::{CONTEXT, CaseRejection, KnownCase, NotTheSystem, Purpose, acting_in, check_system};
 use crate::ids::{CaseId, GrantId, KeyId};
+use crate::referral::basis::{BasisRejection, check_basis};
 use crate::sealed::{PersonRole, Sealed, SealedClass, Text};
-use crate::values::{DisclosureBasis, Role, Term};
+use crate::values::{DisclosureBasis, Role};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum GrantCommand {
-    /// Grants, widens a grant, or delivers further keys under it.
+    /// By the system: grants, widens a grant, or delivers further keys under it. What has ended
+    /// meanwhile, or is granted already, changes nothing.
     Grant {
         terms: Box<GrantTerms>,
         /// Wrapped for the receiver; empty while its public key is not known.
         keys: Vec<DeliveredKey>,
+    },
+    /// The system delivers the keys, as under every grant.
+    GrantByPerson {
+        terms: Box<GrantTerms>,
+        case: KnownCase,
     },
 }
 
@@ -58,6 +65,9 @@ pub struct DeliveredKey {
     pub key: KeyId,
     pub role: PersonRole,
     pub class: SealedClass,
+    /// The receiver's public key, hexadecimal; when it publishes another before it has received this,
+    /// the key is delivered again.
+    pub wrapped_for: String,
     /// Hexadecimal.
     pub encapsulated: String,
     /// Hexadecimal.
@@ -72,8 +82,12 @@ pub enum GrantRejection {
     ToItself(Region),
     #[error("a grant names at least one class of texts")]
     NoClass,
-    #[error("a grant on the basis {} needs a reason", .0.name())]
-    ReasonMissing(DisclosureBasis),
+    #[error(transparent)]
+    Basis(#[from] BasisRejection),
+    #[error(transparent)]
+    Case(#[from] CaseRejection),
+    #[error(transparent)]
+    NotTheSystem(#[from] NotTheSystem),
     #[error("a grant by a person ends at a moment in the future")]
     ExpiryNotAhead,
     #[error("key {0} is of a class that the grant does not name")]
@@ -85,12 +99,12 @@ pub enum GrantRejection {
 impl Rejection for GrantRejection {
     fn kind(&self) -> RejectionKind {
         match self {
-            Self::MayNotGrant(_) => RejectionKind::Forbidden,
-            Self::ToItself(_)
-            | Self::NoClass
-            | Self::ReasonMissing(_)
-            | Self::ExpiryNotAhead
-            | Self::OtherClass(_) => RejectionKind::Invalid,
+            Self::MayNotGrant(_) | Self::NotTheSystem(_) => RejectionKind::Forbidden,
+            Self::Basis(basis) => basis.kind(),
+            Self::Case(case) => case.kind(),
+            Self::ToItself(_) | Self::NoClass | Self::ExpiryNotAhead | Self::OtherClass(_) => {
+                RejectionKind::Invalid
+            }
             Self::NothingNew(_) => RejectionKind::AlreadyExists,
         }
     }
@@ -100,7 +114,9 @@ impl Rejection for GrantRejection {
             Self::MayNotGrant(_) => "MAY_NOT_GRANT",
             Self::ToItself(_) => "GRANT_TO_ITSELF",
             Self::NoClass => "GRANT_WITHOUT_CLASS",
-            Self::ReasonMissing(_) => "REASON_MISSING",
+            Self::Basis(basis) => basis.reason(),
+            Self::Case(case) => case.reason(),
+            Self::NotTheSystem(_) => NotTheSystem::REASON,
             Self::ExpiryNotAhead => "EXPIRY_NOT_AHEAD",
             Self::OtherClass(_) => "KEY_OF_OTHER_CLASS",
             Self::NothingNew(_) => "ALREADY_GRANTED",
@@ -114,7 +130,9 @@ impl Rejection for GrantRejection {
             }
             Self::ToItself(region) => format!("地区 {region} 本就持有其个案的密钥，无需授权"),
             Self::NoClass => "授权须至少指明一类内容".to_owned(),
-            Self::ReasonMissing(basis) => format!("依据“{}”授权须写明理由", basis.zh()),
+            Self::Basis(basis) => basis.zh().to_owned(),
+            Self::Case(case) => case.zh(),
+            Self::NotTheSystem(_) => NotTheSystem::zh(),
             Self::ExpiryNotAhead => "授权截止时间须晚于现在".to_owned(),
             Self::OtherClass(key) => format!("密钥 {key} 所属类别不在授权范围内"),
             Self::NothingNew(region) => format!("地区 {region} 已获得上述全部授权"),
@@ -125,9 +143,14 @@ impl Rejection for GrantRejection {
         match self {
             Self::ToItself(_) => Some("to_region"),
             Self::NoClass => Some("classes"),
-            Self::ReasonMissing(_) => Some("reason"),
+            Self::Basis(BasisRejection::ReasonMissing) => Some("reason"),
+            Self::Basis(_) => Some("basis"),
+            Self::Case(_) => Some("case_id"),
             Self::ExpiryNotAhead => Some("expires_at"),
-            Self::MayNotGrant(_) | Self::OtherClass(_) | Self::NothingNew(_) => None,
+            Self::MayNotGrant(_)
+            | Self::NotTheSystem(_)
+            | Self::OtherClass(_)
+            | Self::NothingNew(_) => None,
         }
     }
 }
@@ -137,7 +160,8 @@ impl Rejection for GrantRejection {
 pub struct KeyGrant {
     /// None until something was granted.
     pub terms: Option<GrantTerms>,
-    pub delivered: BTreeSet<KeyId>,
+    /// And for which public key each was wrapped last.
+    pub delivered: BTreeMap<KeyId, String>,
 }
 
 impl KeyGrant {
@@ -160,32 +184,50 @@ impl Aggregate for KeyGrant {
         command: &GrantCommand,
         on: &Occasion,
     ) -> Result<Vec<GrantEvent>, GrantRejection> {
-        let GrantCommand::Grant { terms, keys } = command;
-        if matches!(on.actor, Actor::Person { .. }) {
-            check_person(terms, on)?;
+        match command {
+            GrantCommand::Grant { terms, keys } => {
+                check_system(&on.actor)?;
+                check_classes(terms, keys)?;
+                if terms.expires_at.is_some_and(|end| end <= on.now) {
+                    return Ok(Vec::new());
+                }
+                Ok(self.granted(terms, keys).into_iter().collect())
+            }
+            GrantCommand::GrantByPerson { terms, case } => {
+                check_person(terms, *case, on)?;
+                check_classes(terms, &[])?;
+                let granted = self.granted(terms, &[]);
+                granted
+                    .map(|event| vec![event])
+                    .ok_or(GrantRejection::NothingNew(terms.to))
+            }
         }
-        check_terms(terms, keys, on)?;
-        let terms = match &self.terms {
-            Some(standing) => standing.widened_by(terms),
-            None => (**terms).clone(),
-        };
-        let mut keys = keys.clone();
-        keys.retain(|delivered| !self.delivered.contains(&delivered.key));
-        if keys.is_empty() && self.terms.as_ref() == Some(&terms) {
-            return Err(GrantRejection::NothingNew(terms.to));
-        }
-        let terms = Box::new(terms);
-        Ok(vec![GrantEvent::KeysGranted { terms, keys }])
     }
 
     fn evolve(&mut self, event: &GrantEvent) {
         match event {
             GrantEvent::KeysGranted { terms, keys } => {
                 self.terms = Some((**terms).clone());
+                let keys = keys.iter();
                 self.delivered
-                    .extend(keys.iter().map(|delivered| delivered.key));
+                    .extend(keys.map(|delivered| (delivered.key, delivered.wrapped_for.clone())));
             }
         }
+    }
+}
+
+impl KeyGrant {
+    /// None if all of it was granted before.
+    fn granted(&self, terms: &GrantTerms, keys: &[DeliveredKey]) -> Option<GrantEvent> {
+        let terms = match &self.terms {
+            Some(standing) => standing.widened_by(terms),
+            None => terms.clone(),
+        };
+        let mut keys = keys.to_vec();
+        keys.retain(|key| self.delivered.get(&key.key) != Some(&key.wrapped_for));
+        let new = !keys.is_empty() || self.terms.as_ref() != Some(&terms);
+        let terms = Box::new(terms);
+        new.then_some(GrantEvent::KeysGranted { terms, keys })
     }
 }
 
@@ -202,36 +244,25 @@ impl GrantTerms {
     }
 }
 
-fn check_person(terms: &GrantTerms, on: &Occasion) -> Result<(), GrantRejection> {
+fn check_person(terms: &GrantTerms, case: KnownCase, on: &Occasion) -> Result<(), GrantRejection> {
     let home = terms.case.region();
     acting_in(&on.actor, home, &[Role::Supervisor, Role::Authorised])
         .ok_or(GrantRejection::MayNotGrant(home))?;
-    let by_consent = matches!(
-        terms.basis,
-        DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian
-    );
+    let (age_band, guardian_suspected) = case.check()?;
     if terms.to == home {
         return Err(GrantRejection::ToItself(home));
     }
-    if !by_consent && terms.reason.is_none() {
-        return Err(GrantRejection::ReasonMissing(terms.basis));
-    }
-    if terms.expires_at.is_none() {
+    let has_reason = terms.reason.is_some();
+    check_basis(terms.basis, age_band, guardian_suspected, has_reason)?;
+    if terms.expires_at.is_none_or(|end| end <= on.now) {
         return Err(GrantRejection::ExpiryNotAhead);
     }
     Ok(())
 }
 
-fn check_terms(
-    terms: &GrantTerms,
-    keys: &[DeliveredKey],
-    on: &Occasion,
-) -> Result<(), GrantRejection> {
+fn check_classes(terms: &GrantTerms, keys: &[DeliveredKey]) -> Result<(), GrantRejection> {
     if terms.classes.is_empty() {
         return Err(GrantRejection::NoClass);
-    }
-    if terms.expires_at.is_some_and(|end| end <= on.now) {
-        return Err(GrantRejection::ExpiryNotAhead);
     }
     match keys.iter().find(|key| !terms.classes.contains(&key.class)) {
         Some(other) => Err(GrantRejection::OtherClass(other.key)),

@@ -4,7 +4,9 @@ use eventsourcing::{Actor, Region, ScopedId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::KnownCase;
 use crate::ids::{CaseId, KeyId};
+use crate::intake::AgeBand;
 use crate::values::{Role, Term};
 
 pub(super) fn region(code: &str) -> Region {
@@ -18,6 +20,14 @@ pub(super) fn id(code: &str, number: u128) -> ScopedId {
 /// A case of Shanghai.
 pub(super) fn case() -> CaseId {
     CaseId(id("310000", 1))
+}
+
+/// What is known of the case in Shanghai.
+pub(super) fn known(age_band: AgeBand) -> KnownCase {
+    KnownCase::OwnPart {
+        age_band,
+        guardian_suspected: false,
+    }
 }
 
 /// A data key of Shanghai.

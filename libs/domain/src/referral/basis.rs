@@ -39,14 +39,14 @@ pub enum BasisRejection {
 }
 
 impl BasisRejection {
-    pub(super) fn kind(self) -> RejectionKind {
+    pub(crate) fn kind(self) -> RejectionKind {
         match self {
             Self::SecondPerson => RejectionKind::Forbidden,
             _ => RejectionKind::Invalid,
         }
     }
 
-    pub(super) fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::ReasonMissing => "BASIS_REASON_MISSING",
             Self::TooYoungToConsent => "TOO_YOUNG_TO_CONSENT",
@@ -56,7 +56,7 @@ impl BasisRejection {
         }
     }
 
-    pub(super) fn zh(self) -> &'static str {
+    pub(crate) fn zh(self) -> &'static str {
         match self {
             Self::ReasonMissing => "除同意外，其他披露依据均须说明理由",
             Self::TooYoungToConsent => "年满十四周岁方可由本人同意；年龄不详的，按不满十四周岁对待",
@@ -77,24 +77,38 @@ impl BasisRejection {
     }
 }
 
+/// Whether a basis holds: for a hop as for a grant of keys.
+pub(crate) fn check_basis(
+    basis: DisclosureBasis,
+    age_band: AgeBand,
+    guardian_suspected: bool,
+    has_reason: bool,
+) -> Result<(), BasisRejection> {
+    let under_fourteen = age_band.counts_as_under_fourteen();
+    match basis {
+        DisclosureBasis::ConsentSelf if under_fourteen => Err(BasisRejection::TooYoungToConsent),
+        DisclosureBasis::ConsentGuardian if guardian_suspected => {
+            Err(BasisRejection::GuardianSuspected)
+        }
+        DisclosureBasis::ConsentGuardian if !under_fourteen => {
+            Err(BasisRejection::OldEnoughToConsent)
+        }
+        DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian => Ok(()),
+        _ if !has_reason => Err(BasisRejection::ReasonMissing),
+        _ => Ok(()),
+    }
+}
+
 impl Submission {
     /// Whether the basis holds on what the submitter says.
     pub(super) fn check(&self) -> Result<(), BasisRejection> {
-        let under_fourteen = self.age_band.counts_as_under_fourteen();
-        match self.basis {
-            DisclosureBasis::ConsentSelf if under_fourteen => {
-                Err(BasisRejection::TooYoungToConsent)
-            }
-            DisclosureBasis::ConsentGuardian if self.guardian_suspected => {
-                Err(BasisRejection::GuardianSuspected)
-            }
-            DisclosureBasis::ConsentGuardian if !under_fourteen => {
-                Err(BasisRejection::OldEnoughToConsent)
-            }
-            DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian => Ok(()),
-            _ if self.basis_reason.is_none() => Err(BasisRejection::ReasonMissing),
-            _ => Ok(()),
-        }
+        let has_reason = self.basis_reason.is_some();
+        check_basis(
+            self.basis,
+            self.age_band,
+            self.guardian_suspected,
+            has_reason,
+        )
     }
 
     /// Whether `approver` may dispatch what `submitter` submitted.

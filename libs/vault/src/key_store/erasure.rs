@@ -2,20 +2,25 @@
 //!
 //! redb keeps freed pages for long, so the store is written anew without the destroyed keys. The
 //! epoch keys that wrapped them go too (a wrapped key in some old copy of the file stays closed for
-//! ever); the other keys of those epochs are wrapped again under new ones. Until the new file takes
-//! the place of the old one nothing has happened; from then on all of it has.
+//! ever); the other keys of those epochs are wrapped again under new ones. A key that came by a grant
+//! stands in a log for ever, wrapped for this region's public key: with it goes the private key that
+//! could take it out again. Until the new file takes the place of the old one nothing has happened;
+//! from then on all of it has.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::PoisonError;
 
-use domain::ids::KeyId;
+use domain::ids::{CaseId, KeyId};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
-use super::records::{self, DATA_KEYS, DESTROYED, EPOCHS, Epoch, REGION};
-use super::{FILE, KeyStore, KeyStoreError, failed, fenced, open_file};
+use super::durable::sync_directory;
+use super::engine::{Engine, failed, open_file};
+use super::records::{self, DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
+use super::{FILE, KeyStore, KeyStoreError};
+use crate::grant::PrivateKey;
 
 const UNFINISHED: &str = "keys.redb.new";
 
@@ -33,68 +38,90 @@ enum Stage {
 }
 
 impl KeyStore {
-    /// Destroys keys for ever; what they sealed cannot be opened any more. Keys that are not here
-    /// are only remembered as destroyed, so a list replayed on a restored backup works too.
+    /// Destroys keys of a case for ever; what they sealed cannot be opened any more. Keys that are
+    /// not here are remembered as destroyed, so a list replayed on a restored backup works too.
+    ///
+    /// With a key of another region goes the private key that its grant was for: what was granted
+    /// and has not been imported yet must be wrapped for the new one.
     ///
     /// # Errors
     /// [`KeyStoreError::Engine`]: then call again.
-    pub fn destroy(&self, keys: &[KeyId]) -> Result<(), KeyStoreError> {
-        self.destroy_up_to(keys, Stage::Scrubbed)
+    pub fn destroy(&self, case: CaseId, keys: &[KeyId]) -> Result<(), KeyStoreError> {
+        self.named(|| self.destroy_up_to(case, keys, Stage::Scrubbed))
     }
 
-    fn destroy_up_to(&self, keys: &[KeyId], stage: Stage) -> Result<(), KeyStoreError> {
-        if self.all_destroyed(keys)? {
-            return sync_directory(&self.directory);
+    fn destroy_up_to(
+        &self,
+        case: CaseId,
+        keys: &[KeyId],
+        stage: Stage,
+    ) -> Result<(), KeyStoreError> {
+        let mut gone = BTreeMap::new();
+        let mut by_grant = false;
+        for key in keys {
+            if !self.is_destroyed(*key)? {
+                gone.insert(key.to_string(), case.to_string());
+                by_grant |= key.region() != self.region;
+            }
         }
+        if gone.is_empty() {
+            return sync_directory(&self.directory).map_err(failed);
+        }
+        let renewed = by_grant.then(PrivateKey::random);
         self.retired
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend(keys);
+            .extend(keys.iter().map(|key| (*key, case)));
         let path = self.directory.join(FILE);
         let mut database = self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if fenced(|| none_stored(&database, keys))? {
-            return fenced(|| remember_destroyed(&database, keys));
+        if renewed.is_none() && none_stored(&database, &gone)? {
+            return remember_destroyed(&database, &gone);
         }
-        let survivors = fenced(|| self.write_survivors(&database, keys))?;
+        let survivors = self.write_survivors(&database, &gone, renewed.as_ref())?;
         if stage == Stage::SurvivorsWritten {
             return Ok(());
         }
         let old = OpenOptions::new().write(true).open(&path).map_err(failed)?;
         fs::rename(self.directory.join(UNFINISHED), &path).map_err(failed)?;
         drop(std::mem::replace(&mut *database, survivors));
+        if let Some(renewed) = renewed {
+            *self.private.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        }
         if stage == Stage::Replaced {
             return Ok(());
         }
-        sync_directory(&self.directory)?;
+        sync_directory(&self.directory).map_err(failed)?;
         if stage == Stage::DirectorySynced {
             return Ok(());
         }
         scrub(old).map_err(failed)
     }
 
-    fn all_destroyed(&self, keys: &[KeyId]) -> Result<bool, KeyStoreError> {
-        for key in keys {
-            if !self.is_destroyed(*key)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Writes the new file; it is open, locked and durable when this returns.
-    fn write_survivors(&self, old: &Database, gone: &[KeyId]) -> Result<Database, KeyStoreError> {
+    fn write_survivors(
+        &self,
+        old: &Database,
+        gone: &Gone,
+        renewed: Option<&PrivateKey>,
+    ) -> Result<Engine, KeyStoreError> {
         remove_unfinished(&self.directory)?;
         let new = open_file(&self.directory.join(UNFINISHED))?;
         let reading = old.begin_read().map_err(failed)?;
         let writing = new.begin_write().map_err(failed)?;
-        let gone: HashSet<String> = gone.iter().map(ToString::to_string).collect();
         copy_region(&reading, &writing)?;
-        copy_destroyed(&reading, &writing, &gone)?;
-        let renewed = self.copy_epochs(&reading, &writing, &epochs_of(&reading, &gone)?)?;
-        copy_keys(&reading, &writing, &gone, &renewed)?;
+        if let Some(renewed) = renewed {
+            let record = records::wrap_private(renewed, self.region, &self.wrapping);
+            let mut table = writing.open_table(REGION).map_err(failed)?;
+            table
+                .insert(PRIVATE_KEY, record.as_slice())
+                .map_err(failed)?;
+        }
+        copy_destroyed(&reading, &writing, gone)?;
+        let epochs = self.copy_epochs(&reading, &writing, &epochs_of(&reading, gone)?)?;
+        copy_keys(&reading, &writing, gone, &epochs)?;
         writing.commit().map_err(failed)?;
         Ok(new)
     }
@@ -130,6 +157,9 @@ impl KeyStore {
     }
 }
 
+/// The ids of the keys that go, each with its case's.
+type Gone = BTreeMap<String, String>;
+
 /// An epoch that goes because one of its keys does, and the one that takes in its other keys.
 struct Renewed {
     old: Epoch,
@@ -144,11 +174,11 @@ pub(super) fn remove_unfinished(directory: &Path) -> Result<(), KeyStoreError> {
     }
 }
 
-fn none_stored(database: &Database, keys: &[KeyId]) -> Result<bool, KeyStoreError> {
+fn none_stored(database: &Database, gone: &Gone) -> Result<bool, KeyStoreError> {
     let reading = database.begin_read().map_err(failed)?;
     let table = reading.open_table(DATA_KEYS).map_err(failed)?;
-    for key in keys {
-        let stored = table.get(key.to_string().as_str()).map_err(failed)?;
+    for id in gone.keys() {
+        let stored = table.get(id.as_str()).map_err(failed)?;
         if stored.is_some() {
             return Ok(false);
         }
@@ -157,26 +187,22 @@ fn none_stored(database: &Database, keys: &[KeyId]) -> Result<bool, KeyStoreErro
 }
 
 /// For keys that never were here: should one come, it is refused.
-fn remember_destroyed(database: &Database, keys: &[KeyId]) -> Result<(), KeyStoreError> {
+fn remember_destroyed(database: &Database, gone: &Gone) -> Result<(), KeyStoreError> {
     let writing = database.begin_write().map_err(failed)?;
     {
         let mut table = writing.open_table(DESTROYED).map_err(failed)?;
-        for key in keys {
-            let id = key.to_string();
-            table.insert(id.as_str(), ()).map_err(failed)?;
+        for (id, case) in gone {
+            table.insert(id.as_str(), case.as_str()).map_err(failed)?;
         }
     }
     writing.commit().map_err(failed)
 }
 
 /// The epochs whose keys wrap the keys that go.
-fn epochs_of(
-    reading: &ReadTransaction,
-    gone: &HashSet<String>,
-) -> Result<BTreeSet<u32>, KeyStoreError> {
+fn epochs_of(reading: &ReadTransaction, gone: &Gone) -> Result<BTreeSet<u32>, KeyStoreError> {
     let keys = reading.open_table(DATA_KEYS).map_err(failed)?;
     let mut epochs = BTreeSet::new();
-    for id in gone {
+    for id in gone.keys() {
         let record = keys.get(id.as_str()).map_err(failed)?;
         epochs.extend(record.and_then(|record| records::epoch_of(record.value())));
     }
@@ -196,16 +222,16 @@ fn copy_region(reading: &ReadTransaction, writing: &WriteTransaction) -> Result<
 fn copy_destroyed(
     reading: &ReadTransaction,
     writing: &WriteTransaction,
-    gone: &HashSet<String>,
+    gone: &Gone,
 ) -> Result<(), KeyStoreError> {
     let from = reading.open_table(DESTROYED).map_err(failed)?;
     let mut to = writing.open_table(DESTROYED).map_err(failed)?;
     for row in from.iter().map_err(failed)? {
-        let (id, ()) = row.map(|(id, _)| (id, ())).map_err(failed)?;
-        to.insert(id.value(), ()).map_err(failed)?;
+        let (id, case) = row.map_err(failed)?;
+        to.insert(id.value(), case.value()).map_err(failed)?;
     }
-    for id in gone {
-        to.insert(id.as_str(), ()).map_err(failed)?;
+    for (id, case) in gone {
+        to.insert(id.as_str(), case.as_str()).map_err(failed)?;
     }
     Ok(())
 }
@@ -214,14 +240,14 @@ fn copy_destroyed(
 fn copy_keys(
     reading: &ReadTransaction,
     writing: &WriteTransaction,
-    gone: &HashSet<String>,
+    gone: &Gone,
     renewed: &BTreeMap<u32, Renewed>,
 ) -> Result<(), KeyStoreError> {
     let from = reading.open_table(DATA_KEYS).map_err(failed)?;
     let mut to = writing.open_table(DATA_KEYS).map_err(failed)?;
     for row in from.iter().map_err(failed)? {
         let (id, record) = row.map_err(failed)?;
-        if gone.contains(id.value()) {
+        if gone.contains_key(id.value()) {
             continue;
         }
         let again = wrapped_again(id.value(), record.value(), renewed);
@@ -236,12 +262,6 @@ fn wrapped_again(id: &str, record: &[u8], renewed: &BTreeMap<u32, Renewed>) -> O
     let id: KeyId = id.parse().ok()?;
     let Renewed { old, new } = renewed.get(&records::epoch_of(record)?)?;
     Some(new.wrap_key(id, &old.unwrap_key(id, record)?))
-}
-
-fn sync_directory(directory: &Path) -> Result<(), KeyStoreError> {
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)
 }
 
 /// Overwrites a file that has no name any more. What the disk itself keeps of it is out of reach,

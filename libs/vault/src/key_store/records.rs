@@ -9,15 +9,16 @@ use crate::grant::PrivateKey;
 use crate::secret::{DataKey, Secret, random};
 use crate::wrapping::{unwrap, wrap};
 
-/// `private-key`: the region's private key, wrapped by the region key.
+/// `private-key`: what grants to this region are taken out with, wrapped by the region key. Renewed
+/// when a key that came by a grant is destroyed: else the grant, which stays in a log, would give it back.
 pub(super) const REGION: TableDefinition<&str, &[u8]> = TableDefinition::new("region");
 pub(super) const PRIVATE_KEY: &str = "private-key";
 /// Epoch number: its month, its key wrapped by the region key.
 pub(super) const EPOCHS: TableDefinition<u32, &[u8]> = TableDefinition::new("epochs");
 /// Key id: its epoch's number, the data key wrapped by that epoch's key.
 pub(super) const DATA_KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("data-keys");
-/// Ids of keys that were destroyed and may never come back.
-pub(super) const DESTROYED: TableDefinition<&str, ()> = TableDefinition::new("destroyed");
+/// Ids of keys that were destroyed and may never come back, each with its case.
+pub(super) const DESTROYED: TableDefinition<&str, &str> = TableDefinition::new("destroyed");
 
 /// `2026-01`
 const MONTH: usize = 7;

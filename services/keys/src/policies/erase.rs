@@ -1,22 +1,24 @@
 //! An erasure that was ordered is carried out: all keys of the case are destroyed, in its own region
 //! first, then wherever they were granted.
 //!
-//! A crash in between is mended by reacting again: what is destroyed stays so, and the same request
-//! is recorded once.
+//! Logs come in any order, so a key may show after the erasure was heard of: it goes too, if what
+//! shows it is older than the erasure, or if the region that made it says that it has destroyed it.
+//! A crash in between is mended by reacting again: what is destroyed stays so, and is recorded once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::{CaseId, KeyId};
-use domain::keys::{Erasure, ErasureCommand, ErasureEvent, KeyReceipt, ReceiptEvent};
+use domain::keys::{Erasure, ErasureCommand, ErasureEvent};
 use eventsourcing::{
     Aggregate, LogId, Order, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
 };
 use serde::{Deserialize, Serialize};
 use vault::KeyStore;
 
+use super::receive::granted_to;
 use super::store_failed;
-use crate::sealed_texts::proven_keys;
+use crate::sealed_texts::{Proof, named_keys};
 
 /// Keys: case.
 const ERASING: &str = "keys-erasing";
@@ -30,8 +32,13 @@ pub(crate) struct EraseKeys {
 /// The keys of a case, and up to which moment what was sealed must go.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Erasing {
+    /// Shown by what is no younger than the erasure.
     keys: BTreeSet<KeyId>,
+    /// Granted to this region, whenever.
+    granted: BTreeSet<KeyId>,
     up_to: Option<Order>,
+    /// On record as destroyed here.
+    gone: BTreeSet<KeyId>,
 }
 
 impl Policy for EraseKeys {
@@ -50,85 +57,112 @@ impl Policy for EraseKeys {
         let key = case.to_string();
         let before: Erasing = rows.get(ERASING, key.as_bytes())?.unwrap_or_default();
         let mut erasing = before.clone();
-        let gone = self.must_go(case, event, &mut erasing)?;
+        let first_heard = self.learn(case, event, &mut erasing)?;
+        let mut gone = self.given_up_by_their_maker(event, &erasing)?;
+        if erasing.up_to.is_some() {
+            gone.extend(&erasing.keys);
+        }
+        gone.retain(|key| !erasing.gone.contains(key));
         if erasing != before {
             rows.put(ERASING, key.as_bytes(), &erasing)?;
         }
-        let Some(gone) = gone else {
+        // At home an erasure is completed even where there is no key.
+        let at_home = case.region() == self.region;
+        let keyless = at_home && first_heard && erasing.gone.is_empty();
+        if gone.is_empty() && !keyless {
             return Ok(Vec::new());
-        };
+        }
         let keys: Vec<KeyId> = gone.iter().copied().collect();
         self.store
-            .destroy(&keys)
+            .destroy(case, &keys)
             .map_err(|error| store_failed(&error))?;
         Ok(vec![self.completed(case, gone)])
     }
 }
 
 impl EraseKeys {
-    /// The keys that an event says must go: all known ones when the erasure is heard of, and later
-    /// those of texts that were sealed before it and come to light only now.
-    fn must_go(
+    /// Whether this event is the first to say that the case is erased.
+    fn learn(
         &self,
         case: CaseId,
         event: &Recorded,
         erasing: &mut Erasing,
-    ) -> Result<Option<BTreeSet<KeyId>>, PolicyError> {
+    ) -> Result<bool, PolicyError> {
         let order = event.envelope.order;
-        let late = erasing.up_to.is_some_and(|up_to| order < up_to);
-        let mut new = BTreeSet::new();
-        if late || erasing.up_to.is_none() {
-            new = self.keys_of(case, event, &erasing.keys)?;
-            erasing.keys.extend(&new);
+        let counts = erasing.up_to.is_none_or(|up_to| order < up_to);
+        let mut shown = self.keys_of_texts(case, event, &erasing.keys)?;
+        if let Some((_, delivered)) = granted_to(self.region, event)? {
+            let granted = delivered.iter().map(|delivered| delivered.key);
+            let granted = granted.filter(|key| key.region() != self.region);
+            shown.extend(granted.clone());
+            erasing.granted.extend(granted);
         }
-        if let Some(named) = self.heard(case, event)? {
-            erasing.keys.extend(named);
-            erasing.up_to = erasing.up_to.max(Some(order));
-            return Ok(Some(erasing.keys.clone()));
+        if counts {
+            erasing.keys.extend(shown);
         }
-        Ok((late && !new.is_empty()).then_some(new))
+        if event.envelope.subject.kind != Erasure::KIND {
+            return Ok(false);
+        }
+        let (own, home) = (self.region, case.region());
+        match decode::<Erasure>(&event.envelope)? {
+            ErasureEvent::Erased { keys, .. } | ErasureEvent::CopiesErased { keys, .. }
+                if event.envelope.region == own =>
+            {
+                erasing.gone.extend(keys);
+                Ok(false)
+            }
+            // The order, in the case's own region; its completion there, in all others.
+            ErasureEvent::ErasureOrdered { .. } if own == home && event.envelope.region == home => {
+                Ok(heard(order, erasing))
+            }
+            ErasureEvent::Erased { .. } if event.envelope.region == home => {
+                Ok(heard(order, erasing))
+            }
+            ErasureEvent::ErasureProposed { .. }
+            | ErasureEvent::ErasureOrdered { .. }
+            | ErasureEvent::Erased { .. }
+            | ErasureEvent::CopiesErased { .. } => Ok(false),
+        }
     }
 
-    /// Keys of the case that an event shows and that were not known: those of its texts, and those
-    /// received under a grant.
-    fn keys_of(
+    /// Keys of the case's texts that an event shows and that were not known.
+    fn keys_of_texts(
         &self,
         case: CaseId,
         event: &Recorded,
         known: &BTreeSet<KeyId>,
     ) -> Result<BTreeSet<KeyId>, PolicyError> {
-        let envelope = &event.envelope;
-        if envelope.subject.kind == KeyReceipt::KIND && envelope.region == self.region {
-            let ReceiptEvent::KeysReceived { keys, .. } = decode::<KeyReceipt>(envelope)?;
-            return Ok(keys.iter().map(|received| received.key).collect());
-        }
-        let proven = proven_keys(&self.store, case, event, |key| known.contains(key))?;
-        Ok(proven.into_iter().map(|(key, _)| key).collect())
+        let named = named_keys(&self.store, case, event, |key| known.contains(key))?;
+        let by = event.envelope.region;
+        let of_the_case = named.into_iter().filter(|named| match &named.proof {
+            Proof::Opens | Proof::Erased => true,
+            // Whoever made it knows of what it is the key; a region is not believed about others'.
+            Proof::Damaged(cause) => {
+                tracing::error!(cause, "a damaged key goes with its case, if it is erased");
+                named.key.region() == by
+            }
+        });
+        Ok(of_the_case.map(|named| named.key).collect())
     }
 
-    /// The order, in the case's own region; its completion there, in all others. With the keys that
-    /// it names, as far as they are that region's own.
-    fn heard(
+    /// What a region has destroyed of its own making, all others destroy: for them, that is an order.
+    fn given_up_by_their_maker(
         &self,
-        case: CaseId,
         event: &Recorded,
-    ) -> Result<Option<BTreeSet<KeyId>>, PolicyError> {
-        let envelope = &event.envelope;
-        let home = case.region();
-        if envelope.subject.kind != Erasure::KIND || envelope.region != home {
-            return Ok(None);
+        erasing: &Erasing,
+    ) -> Result<BTreeSet<KeyId>, PolicyError> {
+        let maker = event.envelope.region;
+        if event.envelope.subject.kind != Erasure::KIND || maker == self.region {
+            return Ok(BTreeSet::new());
         }
-        let ours = home == self.region;
-        Ok(match decode::<Erasure>(envelope)? {
-            ErasureEvent::ErasureOrdered { .. } if ours => Some(BTreeSet::new()),
-            ErasureEvent::Erased { mut keys, .. } if !ours => {
-                keys.retain(|key| key.region() == home);
-                Some(keys)
+        Ok(match decode::<Erasure>(&event.envelope)? {
+            ErasureEvent::Erased { mut keys, .. } | ErasureEvent::CopiesErased { mut keys, .. } => {
+                keys.retain(|key| key.region() == maker && erasing.granted.contains(key));
+                keys
             }
-            ErasureEvent::ErasureProposed { .. }
-            | ErasureEvent::ErasureOrdered { .. }
-            | ErasureEvent::Erased { .. }
-            | ErasureEvent::CopiesErased { .. } => None,
+            ErasureEvent::ErasureProposed { .. } | ErasureEvent::ErasureOrdered { .. } => {
+                BTreeSet::new()
+            }
         })
     }
 
@@ -141,3 +175,12 @@ impl EraseKeys {
         Step::of::<Erasure>(Erasure::id(self.region, case).0, command)
     }
 }
+
+fn heard(order: Order, erasing: &mut Erasing) -> bool {
+    let first = erasing.up_to.is_none();
+    erasing.up_to = erasing.up_to.max(Some(order));
+    first
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,28 +7,29 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::ids::{CaseId, KeyId};
+use domain::ids::{CaseId, KeyId, ReferralId};
 use domain::keys::{
-    DeliveredKey, Erasure, ErasureEvent, GrantCommand, GrantEvent, KeyGrant, KeyReceipt,
-    PublishedKey, PublishedKeyEvent, ReceiptEvent,
+    DeliveredKey, Erasure, ErasureEvent, GrantCommand, GrantEvent, GrantTerms, KeyGrant,
+    KeyReceipt, PublishedKey, PublishedKeyEvent, ReceiptEvent,
 };
-use domain::referral::{Assignment, AssignmentEvent, Referral, ReferralEvent};
+use domain::referral::{
+    Assignment, AssignmentEvent, Custody, CustodyEvent, Referral, ReferralEvent,
+};
 use eventsourcing::{
     Actor, Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
 };
-use jiff::Timestamp;
 use vault::{GrantPlace, KeyStore, KeyStoreError, PublicKey};
 
 use super::granting::{Claim, Granting};
 use super::store_failed;
-use crate::sealed_texts::{Protects, proven_keys};
+use crate::sealed_texts::{Proof, Protects, named_keys};
 
 /// Keys: case.
 const GRANTING: &str = "keys-granting";
 /// Keys: region. Values: its public key.
 const PUBLIC: &str = "keys-public";
-/// Keys: region. Values: the cases that wait for its public key.
-const WAITING: &str = "keys-waiting";
+/// Keys: region, case: what it may have and has not confirmed, so that its next public key matters.
+const UNCONFIRMED: &str = "keys-unconfirmed";
 
 pub(crate) struct GrantKeys {
     pub(crate) region: Region,
@@ -52,10 +53,12 @@ impl Policy for GrantKeys {
             let before: Granting = rows.get(GRANTING, key.as_bytes())?.unwrap_or_default();
             let mut granting = before.clone();
             self.learn(case, event, &mut granting)?;
-            let now = event.envelope.recordedtime;
-            steps.extend(self.deliver(case, now, &mut granting, rows)?);
             if granting != before {
                 rows.put(GRANTING, key.as_bytes(), &granting)?;
+            }
+            let now = event.envelope.recordedtime;
+            for terms in granting.entitled(case, self.region, now).into_values() {
+                steps.extend(self.deliver(&granting, terms, rows)?);
             }
         }
         Ok(steps)
@@ -73,9 +76,9 @@ fn concerned(event: &Recorded, rows: &mut Rows) -> Result<BTreeSet<CaseId>, Poli
     // Each region speaks for itself alone: what counts is whose log it stands in.
     let region = envelope.region;
     rows.put(PUBLIC, region.as_str().as_bytes(), &public_key)?;
-    let waiting = rows.get(WAITING, region.as_str().as_bytes())?;
-    rows.delete(WAITING, region.as_str().as_bytes());
-    Ok(waiting.unwrap_or_default())
+    let unconfirmed: Vec<(Vec<u8>, CaseId)> =
+        rows.scan(UNCONFIRMED, format!("{region}/").as_bytes())?;
+    Ok(unconfirmed.into_iter().map(|(_, case)| case).collect())
 }
 
 impl GrantKeys {
@@ -86,16 +89,20 @@ impl GrantKeys {
         granting: &mut Granting,
     ) -> Result<(), PolicyError> {
         let envelope = &event.envelope;
-        let at_home = case.region() == self.region;
         self.learn_keys(case, event, granting)?;
         if envelope.region == self.region {
             learn_from_own_log(event, granting)?;
+        } else if envelope.subject.kind == KeyReceipt::KIND {
+            let ReceiptEvent::KeysReceived { grant, keys, .. } = decode::<KeyReceipt>(envelope)?;
+            if grant.region() == self.region {
+                let keys = keys.into_iter().map(|received| received.key);
+                granting.received(envelope.region, keys);
+            }
         }
-        if at_home {
-            granting.claims.extend(claim(event)?);
-            granting.honour_claims(case);
-        } else if !granting.keys.is_empty() {
-            granting.hand_home(case);
+        if case.region() == self.region
+            && let Some(claim) = claim(event)?
+        {
+            granting.claim(&claim);
         }
         Ok(())
     }
@@ -110,8 +117,15 @@ impl GrantKeys {
         let envelope = &event.envelope;
         let foreign = |key: &KeyId| key.region() != self.region;
         let known = |key: &KeyId| foreign(key) || granting.keys.contains_key(key);
-        let proven = proven_keys(&self.store, case, event, known)?;
-        granting.keys.extend(proven);
+        for named in named_keys(&self.store, case, event, known)? {
+            match named.proof {
+                Proof::Opens => {
+                    granting.keys.insert(named.key, named.protects);
+                }
+                Proof::Erased => {}
+                Proof::Damaged(cause) => return Err(PolicyError::Failed(cause)),
+            }
+        }
         let handed_in = case.region() == self.region && envelope.region == self.region;
         if envelope.subject.kind == KeyReceipt::KIND && handed_in {
             let ReceiptEvent::KeysReceived { keys, .. } = decode::<KeyReceipt>(envelope)?;
@@ -123,41 +137,39 @@ impl GrantKeys {
         Ok(())
     }
 
-    /// The steps that bring every receiver what it may have and does not have yet.
+    /// The step that brings a receiver what it may have and does not have yet.
     fn deliver(
         &self,
-        case: CaseId,
-        now: Timestamp,
-        granting: &mut Granting,
+        granting: &Granting,
+        terms: GrantTerms,
         rows: &mut Rows,
-    ) -> Result<Vec<Step>, PolicyError> {
-        let mut steps = Vec::new();
-        let Granting { keys, standing, .. } = granting;
-        for (to, standing) in standing {
-            if standing.terms.expires_at.is_some_and(|end| end <= now) {
-                continue;
+    ) -> Result<Option<Step>, PolicyError> {
+        let (case, to) = (terms.case, terms.to);
+        let public_key: Option<String> = rows.get(PUBLIC, to.as_str().as_bytes())?;
+        let unconfirmed = format!("{to}/{case}");
+        let waits = rows.get::<CaseId>(UNCONFIRMED, unconfirmed.as_bytes())?;
+        if granting.all_arrived(&terms) {
+            if waits.is_some() {
+                rows.delete(UNCONFIRMED, unconfirmed.as_bytes());
             }
-            let owed = standing.owed(keys);
-            let keys = match rows.get::<String>(PUBLIC, to.as_str().as_bytes())? {
-                Some(public_key) => self.wrap(case, *to, &public_key, &owed)?,
-                None if owed.is_empty() => Vec::new(),
-                None => {
-                    wait(case, *to, rows)?;
-                    Vec::new()
-                }
-            };
-            if keys.is_empty() && standing.recorded {
-                continue;
-            }
-            standing.delivered.extend(keys.iter().map(|key| key.key));
-            standing.recorded = true;
-            let terms = Box::new(standing.terms.clone());
-            steps.push(Step::of::<KeyGrant>(
-                KeyGrant::id(self.region, case, *to).0,
-                GrantCommand::Grant { terms, keys },
-            ));
+        } else if waits.is_none() {
+            rows.put(UNCONFIRMED, unconfirmed.as_bytes(), &case)?;
         }
-        Ok(steps)
+        let keys = match &public_key {
+            Some(known) => {
+                let owed = granting.owed(&terms, Some(known));
+                self.wrap(case, to, known, &owed)?
+            }
+            None => Vec::new(),
+        };
+        if keys.is_empty() && granting.is_recorded(&terms) {
+            return Ok(None);
+        }
+        let terms = Box::new(terms);
+        Ok(Some(Step::of::<KeyGrant>(
+            KeyGrant::id(self.region, case, to).0,
+            GrantCommand::Grant { terms, keys },
+        )))
     }
 
     fn wrap(
@@ -185,6 +197,7 @@ impl GrantKeys {
                     key,
                     role,
                     class,
+                    wrapped_for: granted.wrapped_for.to_string(),
                     encapsulated: granted.encapsulated,
                     ciphertext: granted.ciphertext,
                 }),
@@ -204,7 +217,6 @@ fn learn_from_own_log(event: &Recorded, granting: &mut Granting) -> Result<(), P
     match envelope.subject.kind.as_str() {
         KeyGrant::KIND => {
             let GrantEvent::KeysGranted { terms, keys } = decode::<KeyGrant>(envelope)?;
-            let keys: Vec<KeyId> = keys.iter().map(|key| key.key).collect();
             granting.granted(&terms, &keys, by_person);
         }
         Erasure::KIND => match decode::<Erasure>(envelope)? {
@@ -218,32 +230,41 @@ fn learn_from_own_log(event: &Recorded, granting: &mut Granting) -> Result<(), P
     Ok(())
 }
 
+/// What an event says of who was sent the case.
 fn claim(event: &Recorded) -> Result<Option<Claim>, PolicyError> {
     let envelope = &event.envelope;
-    let (from, at) = (envelope.region, envelope.recordedtime);
+    let (by, at) = (envelope.region, envelope.recordedtime);
+    // A sender speaks of its own hops alone.
+    let own = |hop: ReferralId| ReferralId::new(by, hop.0.uuid);
     Ok(match envelope.subject.kind.as_str() {
         Referral::KIND => match decode::<Referral>(envelope)? {
             ReferralEvent::Dispatched(dispatch) => Some(Claim::Dispatched {
-                from,
+                hop: own(dispatch.hop),
                 to: dispatch.terms.to.region(),
                 basis: dispatch.submission.basis,
                 at,
             }),
+            ReferralEvent::Returned { hop, .. } | ReferralEvent::Cancelled { hop, .. } => {
+                let hop = own(hop);
+                Some(Claim::Ended { hop, by })
+            }
             _ => None,
         },
         Assignment::KIND => match decode::<Assignment>(envelope)? {
-            AssignmentEvent::Accepted(_) => Some(Claim::Accepted { by: from, at }),
+            AssignmentEvent::Accepted(acceptance) => {
+                let hop = acceptance.hop;
+                Some(Claim::Accepted { hop, by, at })
+            }
+            AssignmentEvent::CancellationConfirmed { hop }
+            | AssignmentEvent::AcceptanceLapsed { hop, .. } => Some(Claim::Ended { hop, by }),
+            _ => None,
+        },
+        Custody::KIND => match decode::<Custody>(envelope)? {
+            CustodyEvent::AcceptanceVoided { hop, .. } => Some(Claim::Ended { hop, by }),
             _ => None,
         },
         _ => None,
     })
-}
-
-fn wait(case: CaseId, region: Region, rows: &mut Rows) -> Result<(), PolicyError> {
-    let key = region.as_str().as_bytes();
-    let mut waiting: BTreeSet<CaseId> = rows.get(WAITING, key)?.unwrap_or_default();
-    waiting.insert(case);
-    Ok(rows.put(WAITING, key, &waiting)?)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::ids::{CaseId, KeyId};
-use domain::keys::{GrantTerms, Purpose};
+use domain::ids::{CaseId, KeyId, ReferralId};
+use domain::keys::{DeliveredKey, GrantTerms, Purpose};
 use domain::sealed::SealedClass;
 use domain::values::{DisclosureBasis, Term};
 use eventsourcing::Region;
@@ -20,322 +20,244 @@ const DECIDING_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 const HANDLING_FOR: SignedDuration = SignedDuration::from_hours(3 * 365 * 24);
 
 /// What is known of a case: its keys that are in the store here, and who may have them.
+///
+/// Only what the logs say, none of it derived: so it is the same in whatever order they are read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Granting {
     pub(super) keys: BTreeMap<KeyId, Protects>,
-    pub(super) standing: BTreeMap<Region, Standing>,
-    /// Not honoured (yet): logs come in any order.
-    pub(super) claims: Vec<Claim>,
+    /// By the hop's id at its sender.
+    hops: BTreeMap<ReferralId, Hop>,
+    by_person: BTreeMap<Region, GrantTerms>,
+    /// What the own log says was granted.
+    granted: BTreeMap<Region, Granted>,
+    /// What the receivers' logs say has arrived.
+    received: BTreeMap<Region, BTreeSet<KeyId>>,
 }
 
-/// What another log says that would bring a region keys. Nobody helps themselves to a case: it counts
-/// once the region that says so has been sent the case.
+/// What one log says of a hop. Nobody helps themselves to a case: a dispatch counts once its sender
+/// has been sent the case, an acceptance only by the receiver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Claim {
     Dispatched {
-        from: Region,
+        hop: ReferralId,
         to: Region,
         basis: DisclosureBasis,
         at: Timestamp,
     },
     Accepted {
+        hop: ReferralId,
         by: Region,
         at: Timestamp,
     },
+    /// Returned, cancelled, or its acceptance was void: for good.
+    Ended { hop: ReferralId, by: Region },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Hop {
+    sent: Option<Sent>,
+    /// By whoever says so.
+    accepted: BTreeMap<Region, Timestamp>,
+    ended: BTreeSet<Region>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Sent {
+    to: Region,
+    basis: DisclosureBasis,
+    at: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Standing {
-    pub(super) terms: GrantTerms,
-    pub(super) delivered: BTreeSet<KeyId>,
-    /// Whether the terms are in the log as they are here.
-    pub(super) recorded: bool,
+struct Granted {
+    terms: GrantTerms,
+    /// And the public key that each was wrapped for last.
+    delivered: BTreeMap<KeyId, String>,
 }
 
 impl Granting {
-    /// What a region writes about another region's case, that region may read as long as it exists.
-    pub(super) fn hand_home(&mut self, case: CaseId) {
-        self.widen(GrantTerms {
-            case,
-            to: case.region(),
-            classes: SealedClass::ALL.iter().copied().collect(),
-            basis: DisclosureBasis::LegalDuty,
-            reason: None,
-            purpose: Purpose::CaseHandling,
-            expires_at: None,
-        });
-    }
-
-    /// Until no further claim counts: one that does may let others count.
-    pub(super) fn honour_claims(&mut self, case: CaseId) {
-        let mut waiting = self.claims.len() + 1;
-        while self.claims.len() < waiting {
-            waiting = self.claims.len();
-            for claim in std::mem::take(&mut self.claims) {
-                if !self.honour(case, &claim) {
-                    self.claims.push(claim);
-                }
-            }
-        }
-    }
-
-    /// Whether the claim is settled.
-    fn honour(&mut self, case: CaseId, claim: &Claim) -> bool {
-        let home = case.region();
+    pub(super) fn claim(&mut self, claim: &Claim) {
         match *claim {
-            // What happens at home needs no grant.
-            Claim::Dispatched { to: region, .. } | Claim::Accepted { by: region, .. }
-                if region == home =>
-            {
-                true
+            Claim::Dispatched { hop, to, basis, at } => {
+                let sent = Some(Sent { to, basis, at });
+                self.hops.entry(hop).or_default().sent = sent;
             }
-            Claim::Dispatched {
-                from,
-                to,
-                basis,
-                at,
-            } => {
-                let counts = from == home || self.standing.contains_key(&from);
-                if counts {
-                    self.dispatched(case, to, basis, at);
-                }
-                counts
+            Claim::Accepted { hop, by, at } => {
+                let hop = self.hops.entry(hop).or_default();
+                hop.accepted.entry(by).or_insert(at);
             }
-            Claim::Accepted { by, at } => {
-                let standing = self.standing.get(&by);
-                let terms = standing.map(|standing| standing.terms.clone());
-                let counts = terms.is_some();
-                if let Some(terms) = terms {
-                    self.widen(GrantTerms {
-                        classes: SealedClass::ALL.iter().copied().collect(),
-                        purpose: Purpose::CaseHandling,
-                        expires_at: Some(at + HANDLING_FOR),
-                        ..terms
-                    });
-                }
-                counts
+            Claim::Ended { hop, by } => {
+                self.hops.entry(hop).or_default().ended.insert(by);
             }
         }
     }
 
-    fn dispatched(&mut self, case: CaseId, to: Region, basis: DisclosureBasis, at: Timestamp) {
-        let known = self.standing.get(&to);
-        let purpose = known.map_or(Purpose::ReferralDecision, |known| known.terms.purpose);
-        self.widen(GrantTerms {
-            case,
-            to,
-            classes: [SealedClass::Summary].into(),
-            basis,
-            reason: None,
-            purpose,
-            expires_at: Some(at + DECIDING_FOR),
+    /// A grant that the own log has.
+    pub(super) fn granted(&mut self, terms: &GrantTerms, keys: &[DeliveredKey], by_person: bool) {
+        if by_person {
+            self.by_person.insert(terms.to, terms.clone());
+        }
+        let granted = self.granted.entry(terms.to).or_insert_with(|| Granted {
+            terms: terms.clone(),
+            delivered: BTreeMap::new(),
         });
+        granted.terms = terms.clone();
+        let keys = keys.iter().map(|key| (key.key, key.wrapped_for.clone()));
+        granted.delivered.extend(keys);
     }
 
-    fn widen(&mut self, terms: GrantTerms) {
-        match self.standing.get_mut(&terms.to) {
-            None => {
-                let standing = Standing {
-                    terms,
-                    delivered: BTreeSet::new(),
-                    recorded: false,
-                };
-                self.standing.insert(standing.terms.to, standing);
-            }
-            Some(standing) => {
-                let widened = standing.terms.widened_by(&terms);
-                standing.recorded &= widened == standing.terms;
-                standing.terms = widened;
-            }
-        }
+    pub(super) fn received(&mut self, by: Region, keys: impl IntoIterator<Item = KeyId>) {
+        self.received.entry(by).or_default().extend(keys);
     }
 
-    /// What a person granted stands in the log already. What this policy granted it knows, unless
-    /// its rows are being rebuilt: then the log tells, and it is not granted again.
-    pub(super) fn granted(&mut self, terms: &GrantTerms, keys: &[KeyId], by_person: bool) {
-        let known = self.standing.get(&terms.to);
-        if !by_person && known.is_some_and(|known| !known.is_widened_by(terms, keys)) {
-            return;
+    /// Who may have keys of the case, and on which terms, at a moment. In the case's own region: to
+    /// whom it was sent. Anywhere else: that region, of whatever is written about its case.
+    pub(super) fn entitled(
+        &self,
+        case: CaseId,
+        own: Region,
+        now: Timestamp,
+    ) -> BTreeMap<Region, GrantTerms> {
+        let home = case.region();
+        if own != home {
+            let to_home = (!self.keys.is_empty()).then(|| (home, hands_home(case)));
+            return to_home.into_iter().collect();
         }
-        self.widen(terms.clone());
-        if let Some(standing) = self.standing.get_mut(&terms.to) {
-            standing.recorded |= standing.terms == *terms;
-            standing.delivered.extend(keys);
+        let mut entitled: BTreeMap<Region, GrantTerms> = BTreeMap::new();
+        let by_person = self.by_person.values().cloned();
+        for terms in by_person.chain(self.by_hops(case)) {
+            if terms.to == home || terms.expires_at.is_some_and(|end| end <= now) {
+                continue;
+            }
+            let widened = match entitled.get(&terms.to) {
+                Some(known) => known.widened_by(&terms),
+                None => terms,
+            };
+            entitled.insert(widened.to, widened);
         }
+        entitled
+    }
+
+    /// What the hops entitle to that count and have not ended, oldest first.
+    fn by_hops(&self, case: CaseId) -> Vec<GrantTerms> {
+        let home = case.region();
+        let parties: BTreeSet<Region> = self.hops.values().filter_map(Hop::to).collect();
+        let lives = |hop: &ReferralId, of: &Hop| {
+            let may_end = |by: &Region| *by == home || *by == hop.region() || parties.contains(by);
+            !of.ended.iter().any(may_end)
+        };
+        let live = self.hops.iter().filter(|(hop, of)| lives(hop, of));
+        let live: Vec<_> = live
+            .filter_map(|(hop, of)| of.sent.map(|sent| (hop.region(), sent, of)))
+            .collect();
+        let mut has_it: BTreeSet<Region> = [home].into();
+        loop {
+            let counting = live.iter().filter(|(from, ..)| has_it.contains(from));
+            let reached: BTreeSet<Region> = counting.map(|(_, sent, _)| sent.to).collect();
+            if reached.is_subset(&has_it) {
+                break;
+            }
+            has_it.extend(reached);
+        }
+        let mut terms: Vec<(Timestamp, GrantTerms)> = Vec::new();
+        for (from, sent, of) in live {
+            if !has_it.contains(&from) {
+                continue;
+            }
+            terms.push((sent.at, to_decide(case, sent)));
+            if let Some(at) = of.accepted.get(&sent.to) {
+                terms.push((*at, to_handle(case, sent, *at)));
+            }
+        }
+        // A further dispatch takes nothing back from who handles the case.
+        terms.sort_by_key(|(at, terms)| (terms.purpose, *at));
+        terms.into_iter().map(|(_, terms)| terms).collect()
+    }
+
+    /// The keys that a receiver may have and, as far as is known here, has not got. Its own it has.
+    /// One that it has not confirmed is owed again once it has published another public key.
+    pub(super) fn owed(
+        &self,
+        terms: &GrantTerms,
+        public_key: Option<&str>,
+    ) -> Vec<(KeyId, Protects)> {
+        let wrapped_for = |key: &KeyId| {
+            let granted = self.granted.get(&terms.to)?;
+            granted.delivered.get(key).map(String::as_str)
+        };
+        let owed = self.keys.iter().filter(|(key, (_, class))| {
+            terms.classes.contains(class)
+                && key.region() != terms.to
+                && !self.has_arrived(terms.to, key)
+                && wrapped_for(key).is_none_or(|wrapped_for| Some(wrapped_for) != public_key)
+        });
+        owed.map(|(key, protects)| (*key, *protects)).collect()
+    }
+
+    /// Whether all keys that a receiver may have are known to have arrived.
+    pub(super) fn all_arrived(&self, terms: &GrantTerms) -> bool {
+        self.keys.iter().all(|(key, (_, class))| {
+            !terms.classes.contains(class)
+                || key.region() == terms.to
+                || self.has_arrived(terms.to, key)
+        })
+    }
+
+    fn has_arrived(&self, at: Region, key: &KeyId) -> bool {
+        let received = self.received.get(&at);
+        received.is_some_and(|received| received.contains(key))
+    }
+
+    /// Whether the log has a grant that covers these terms.
+    pub(super) fn is_recorded(&self, terms: &GrantTerms) -> bool {
+        self.granted.get(&terms.to).is_some_and(|granted| {
+            let standing = &granted.terms;
+            let until = |end: Option<Timestamp>| end.unwrap_or(Timestamp::MAX);
+            terms.classes.is_subset(&standing.classes)
+                && until(terms.expires_at) <= until(standing.expires_at)
+        })
     }
 }
 
-impl Standing {
-    fn is_widened_by(&self, terms: &GrantTerms, keys: &[KeyId]) -> bool {
-        !terms.classes.is_subset(&self.terms.classes)
-            || terms.expires_at > self.terms.expires_at
-            || keys.iter().any(|key| !self.delivered.contains(key))
+impl Hop {
+    fn to(&self) -> Option<Region> {
+        self.sent.map(|sent| sent.to)
     }
+}
 
-    /// The keys it may have and has not got. Its own it has.
-    pub(super) fn owed(&self, keys: &BTreeMap<KeyId, Protects>) -> Vec<(KeyId, Protects)> {
-        let owed = keys.iter().filter(|(key, (_, class))| {
-            self.terms.classes.contains(class)
-                && !self.delivered.contains(*key)
-                && key.region() != self.terms.to
-        });
-        owed.map(|(key, protects)| (*key, *protects)).collect()
+fn to_decide(case: CaseId, sent: Sent) -> GrantTerms {
+    GrantTerms {
+        case,
+        to: sent.to,
+        classes: [SealedClass::Summary].into(),
+        basis: sent.basis,
+        reason: None,
+        purpose: Purpose::ReferralDecision,
+        expires_at: Some(sent.at + DECIDING_FOR),
+    }
+}
+
+fn to_handle(case: CaseId, sent: Sent, at: Timestamp) -> GrantTerms {
+    GrantTerms {
+        classes: SealedClass::ALL.iter().copied().collect(),
+        purpose: Purpose::CaseHandling,
+        expires_at: Some(at + HANDLING_FOR),
+        ..to_decide(case, sent)
+    }
+}
+
+/// What a region writes about another region's case, that region may read as long as it exists.
+fn hands_home(case: CaseId) -> GrantTerms {
+    GrantTerms {
+        case,
+        to: case.region(),
+        classes: SealedClass::ALL.iter().copied().collect(),
+        basis: DisclosureBasis::LegalDuty,
+        reason: None,
+        purpose: Purpose::CaseHandling,
+        expires_at: None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::sealed::PersonRole;
-    use eventsourcing::ScopedId;
-    use uuid::Uuid;
-
-    use super::*;
-
-    const SHANGHAI: &str = "310000";
-    const CENTRAL: &str = "100000";
-    const QINGDAO: &str = "370200";
-
-    fn region(code: &str) -> Region {
-        code.parse().unwrap()
-    }
-
-    fn id(code: &str, number: u128) -> ScopedId {
-        ScopedId::new(region(code), Uuid::from_u128(number))
-    }
-
-    fn case() -> CaseId {
-        CaseId(id(SHANGHAI, 1))
-    }
-
-    fn dispatched(from: &str, to: &str) -> Claim {
-        Claim::Dispatched {
-            from: region(from),
-            to: region(to),
-            basis: DisclosureBasis::Emergency,
-            at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn accepted(by: &str) -> Claim {
-        Claim::Accepted {
-            by: region(by),
-            at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn after(claims: &[Claim]) -> Granting {
-        let mut granting = Granting::default();
-        for claim in claims {
-            granting.claims.push(claim.clone());
-            granting.honour_claims(case());
-        }
-        granting
-    }
-
-    fn classes(granting: &Granting, to: &str) -> Vec<SealedClass> {
-        let standing = granting.standing.get(&region(to));
-        standing
-            .into_iter()
-            .flat_map(|standing| standing.terms.classes.iter().copied())
-            .collect()
-    }
-
-    #[test]
-    fn in_whatever_order_the_logs_come_the_same_grants_stand() {
-        let claims = [
-            dispatched(SHANGHAI, CENTRAL),
-            dispatched(CENTRAL, QINGDAO),
-            accepted(QINGDAO),
-        ];
-        let orders = [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ];
-        for order in orders {
-            let granting = after(&order.map(|index| claims[index].clone()));
-            assert_eq!(classes(&granting, CENTRAL), [SealedClass::Summary]);
-            assert_eq!(classes(&granting, QINGDAO), SealedClass::ALL);
-            let terms = &granting.standing[&region(QINGDAO)].terms;
-            assert_eq!(terms.purpose, Purpose::CaseHandling);
-            assert_eq!(terms.basis, DisclosureBasis::Emergency);
-            assert_eq!(granting.claims, []);
-        }
-    }
-
-    #[test]
-    fn a_region_that_was_not_sent_the_case_cannot_bring_itself_in() {
-        let granting = after(&[dispatched(QINGDAO, QINGDAO), accepted(QINGDAO)]);
-        assert!(granting.standing.is_empty());
-        assert_eq!(granting.claims.len(), 2);
-    }
-
-    #[test]
-    fn a_further_dispatch_after_the_acceptance_takes_nothing_back() {
-        let granting = after(&[
-            dispatched(SHANGHAI, QINGDAO),
-            accepted(QINGDAO),
-            dispatched(SHANGHAI, QINGDAO),
-        ]);
-        let terms = &granting.standing[&region(QINGDAO)].terms;
-        assert_eq!(terms.purpose, Purpose::CaseHandling);
-        assert_eq!(terms.expires_at, Some(Timestamp::UNIX_EPOCH + HANDLING_FOR));
-        assert_eq!(terms.classes.len(), 3);
-    }
-
-    #[test]
-    fn a_receiver_is_owed_keys_of_its_classes_that_it_has_not_got_and_did_not_make() {
-        let mut granting = after(&[dispatched(SHANGHAI, QINGDAO)]);
-        let summary = (PersonRole::Subject, SealedClass::Summary);
-        let narrative = (PersonRole::Subject, SealedClass::Narrative);
-        let keys = [
-            (KeyId(id(SHANGHAI, 1)), summary),
-            (KeyId(id(SHANGHAI, 2)), summary),
-            (KeyId(id(SHANGHAI, 3)), narrative),
-            (KeyId(id(QINGDAO, 4)), summary),
-        ];
-        granting.keys.extend(keys);
-        let standing = granting.standing.get_mut(&region(QINGDAO)).unwrap();
-        standing.delivered.insert(KeyId(id(SHANGHAI, 1)));
-        let owed = granting.standing[&region(QINGDAO)].owed(&granting.keys);
-        assert_eq!(owed, [(KeyId(id(SHANGHAI, 2)), summary)]);
-    }
-
-    #[test]
-    fn what_a_person_granted_stands_in_the_log_already() {
-        let mut granting = Granting::default();
-        granting.hand_home(case());
-        assert!(!granting.standing[&region(SHANGHAI)].recorded);
-        let terms = granting.standing[&region(SHANGHAI)].terms.clone();
-        granting.granted(&terms, &[], true);
-        assert!(granting.standing[&region(SHANGHAI)].recorded);
-    }
-
-    #[test]
-    fn what_the_policy_granted_is_not_granted_again_when_its_rows_are_rebuilt() {
-        let before = after(&[dispatched(SHANGHAI, QINGDAO), accepted(QINGDAO)]);
-        let granted = before.standing[&region(QINGDAO)].terms.clone();
-        let key = KeyId(id(SHANGHAI, 1));
-
-        let mut rebuilt = Granting::default();
-        rebuilt.granted(&granted, &[key], false);
-        rebuilt.claims = vec![accepted(QINGDAO), dispatched(SHANGHAI, QINGDAO)];
-        rebuilt.honour_claims(case());
-        let standing = &rebuilt.standing[&region(QINGDAO)];
-        assert!(standing.recorded && standing.delivered.contains(&key));
-        assert_eq!(standing.terms, granted);
-    }
-
-    #[test]
-    fn an_earlier_grant_that_is_heard_late_takes_nothing_back() {
-        let first = after(&[dispatched(SHANGHAI, QINGDAO)]);
-        let earlier = first.standing[&region(QINGDAO)].terms.clone();
-        let mut granting = after(&[dispatched(SHANGHAI, QINGDAO), accepted(QINGDAO)]);
-        let before = granting.clone();
-        granting.granted(&earlier, &[], false);
-        assert_eq!(granting, before);
-    }
-}
+mod tests;

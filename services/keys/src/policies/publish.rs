@@ -1,17 +1,20 @@
-//! A region publishes its public key as soon as its directory begins to speak of it.
+//! A region publishes its public key as soon as its directory begins to speak of it, and again
+//! whenever an erasure has renewed it.
+
+use std::sync::Arc;
 
 use domain::keys::{PublishedKey, PublishedKeyCommand};
 use eventsourcing::{LogId, Policy, PolicyError, Recorded, Region, Rows, Step};
-use vault::PublicKey;
+use vault::KeyStore;
 
 /// The key published last.
 const PUBLISHED: &str = "keys-published";
 
 pub(crate) struct PublishKey {
     pub(crate) region: Region,
-    /// The region's own directory.
-    pub(crate) log: LogId,
-    pub(crate) public_key: PublicKey,
+    /// The region's own directory, and its own keys: there an erasure is completed.
+    pub(crate) logs: Vec<LogId>,
+    pub(crate) store: Arc<KeyStore>,
 }
 
 impl Policy for PublishKey {
@@ -20,11 +23,11 @@ impl Policy for PublishKey {
     }
 
     fn logs(&self) -> Vec<LogId> {
-        vec![self.log.clone()]
+        self.logs.clone()
     }
 
     fn react(&self, _event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError> {
-        let public_key = self.public_key.to_string();
+        let public_key = self.store.public_key().to_string();
         if rows.get(PUBLISHED, b"")?.as_ref() == Some(&public_key) {
             return Ok(Vec::new());
         }

@@ -7,9 +7,11 @@ use domain::ids::GrantId;
 use domain::keys::{
     DeliveredKey, GrantEvent, GrantTerms, KeyGrant, KeyReceipt, ReceiptCommand, ReceivedKey,
 };
-use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
+use eventsourcing::{
+    Aggregate, InvalidId, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode,
+};
 use jiff::Timestamp;
-use vault::{GrantPlace, GrantedKey, KeyStore, KeyStoreError};
+use vault::{GrantError, GrantPlace, GrantedKey, KeyStore, KeyStoreError};
 
 use super::store_failed;
 
@@ -30,22 +32,12 @@ impl Policy for ReceiveKeys {
 
     fn react(&self, event: &Recorded, _rows: &mut Rows) -> Result<Vec<Step>, PolicyError> {
         let envelope = &event.envelope;
-        if envelope.subject.kind != KeyGrant::KIND {
+        let Some((terms, keys)) = granted_to(self.region, event)? else {
             return Ok(Vec::new());
-        }
-        let GrantEvent::KeysGranted { terms, keys } = decode::<KeyGrant>(envelope)?;
-        if terms.to != self.region {
-            return Ok(Vec::new());
-        }
+        };
         let grant = GrantId(envelope.subject.id);
-        let granting = envelope.region;
         let mut received = Vec::new();
         for delivered in &keys {
-            let minted_by = delivered.key.region();
-            if ![minted_by, terms.case.region()].contains(&granting) {
-                tracing::warn!(%granting, key = %delivered.key, "not that region's to grant");
-                continue;
-            }
             if self.import(grant, &terms, delivered, envelope.recordedtime)? {
                 received.push(ReceivedKey {
                     key: delivered.key,
@@ -67,8 +59,37 @@ impl Policy for ReceiveKeys {
     }
 }
 
+/// On which terms, and which keys.
+type Delivery = (Box<GrantTerms>, Vec<DeliveredKey>);
+
+/// What an event grants to a region, if anything: keys that the granting region made, or that are of
+/// one of its own cases.
+pub(super) fn granted_to(
+    region: Region,
+    event: &Recorded,
+) -> Result<Option<Delivery>, PolicyError> {
+    let envelope = &event.envelope;
+    if envelope.subject.kind != KeyGrant::KIND {
+        return Ok(None);
+    }
+    let GrantEvent::KeysGranted { terms, mut keys } = decode::<KeyGrant>(envelope)?;
+    if terms.to != region {
+        return Ok(None);
+    }
+    let granting = envelope.region;
+    keys.retain(|delivered| {
+        let may = [delivered.key.region(), terms.case.region()].contains(&granting);
+        if !may {
+            tracing::warn!(%granting, key = %delivered.key, "not that region's to grant");
+        }
+        may
+    });
+    Ok(Some((terms, keys)))
+}
+
 impl ReceiveKeys {
-    /// Durable when this returns. False for a key whose destruction was heard of first.
+    /// Durable when this returns. False for a key whose destruction was heard of first, and for one
+    /// that was wrapped for a private key destroyed since: it is wrapped anew, if it is still there.
     fn import(
         &self,
         grant: GrantId,
@@ -84,13 +105,18 @@ impl ReceiveKeys {
             role: delivered.role,
             class: delivered.class,
         };
+        let wrapped_for = delivered.wrapped_for.parse();
         let granted = GrantedKey {
+            wrapped_for: wrapped_for
+                .map_err(|why: InvalidId| PolicyError::Failed(why.to_string()))?,
             encapsulated: delivered.encapsulated.clone(),
             ciphertext: delivered.ciphertext.clone(),
         };
         match self.store.import_granted(&place, &granted, granted_at) {
             Ok(()) => Ok(true),
-            Err(KeyStoreError::Destroyed(_)) => Ok(false),
+            Err(
+                KeyStoreError::Destroyed(_) | KeyStoreError::Grant(GrantError::ForFormerKey(_)),
+            ) => Ok(false),
             Err(error) => Err(store_failed(&error)),
         }
     }

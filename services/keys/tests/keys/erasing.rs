@@ -168,3 +168,28 @@ fn rename_key(file: &Path, key: KeyId) {
     }
     fs::write(file, bytes).unwrap();
 }
+
+#[tokio::test]
+async fn a_case_is_decided_about_in_its_own_region_and_by_who_takes_part() {
+    let world = World::new().await;
+    let case = world.contact("one").await;
+    world.dispatch_to_qingdao(&case, "summary").await;
+    let head = world.keys_events(QINGDAO).await;
+    let mut api = world.api(QINGDAO).await;
+    let qingdao = world.person("qd-authorised", Role::Authorised);
+    let propose = |case_id: String| pb::ProposeErasureRequest {
+        meta: Some(world.meta()),
+        case_id,
+        ground: pb::ErasureGround::RetentionEnded.into(),
+    };
+    let refused = api.propose_erasure(qingdao.request(propose(case.id.to_string())));
+    let refused = refused.await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().starts_with("case_id"), "{refused}");
+
+    let unknown = ScopedId::new(QINGDAO.parse().unwrap(), Uuid::now_v7());
+    let refused = api.propose_erasure(qingdao.request(propose(unknown.to_string())));
+    assert_refused(refused.await, Code::NotFound, "NO_SUCH_CASE");
+    assert_eq!(world.keys_events(QINGDAO).await, head);
+    world.stop().await;
+}

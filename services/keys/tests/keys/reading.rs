@@ -218,7 +218,7 @@ async fn a_supervisor_grants_with_a_reason_and_everybody_concerned_sees_the_gran
         ..grant.clone()
     };
     let refused = api.grant_keys(supervisor.request(unfounded)).await;
-    assert_refused(refused, Code::InvalidArgument, "REASON_MISSING");
+    assert_refused(refused, Code::InvalidArgument, "BASIS_REASON_MISSING");
     let worker = world.person("sh-worker", Role::Worker);
     let refused = api.grant_keys(worker.request(grant.clone())).await;
     assert_refused(refused, Code::PermissionDenied, "MAY_NOT_GRANT");
@@ -241,6 +241,27 @@ async fn a_supervisor_grants_with_a_reason_and_everybody_concerned_sees_the_gran
             .await
             .contains(&"KeysReceived".to_owned())
     );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_person_does_not_read_with_the_request_of_the_first() {
+    let world = World::new().await;
+    let case = world.contact("one").await;
+    let request = pb::OpenTextRequest {
+        meta: Some(world.meta()),
+        case_id: case.id.to_string(),
+        event_id: case.contact.envelope.id.to_string(),
+        field: NARRATIVE.to_owned(),
+        purpose: pb::Purpose::CaseHandling.into(),
+    };
+    let mut api = world.api(SHANGHAI).await;
+    let first = world.person("sh-worker", Role::Worker);
+    let read = api.open_text(first.request(request.clone())).await.unwrap();
+    assert_eq!(read.into_inner().text, "one");
+    let second = world.person("sh-supervisor", Role::Supervisor);
+    let refused = api.open_text(second.request(request)).await;
+    assert_refused(refused, Code::AlreadyExists, "REQUEST_ID_REUSED");
     world.stop().await;
 }
 

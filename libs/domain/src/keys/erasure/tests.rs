@@ -4,22 +4,29 @@ use eventsourcing::Actor;
 use eventsourcing::testing::given;
 use proptest::prelude::*;
 
-use super::super::testing::{at, case, id, key, person, region, system};
+use super::super::testing::{at, case, id, key, known, person, region, system};
 use super::*;
+use crate::intake::AgeBand;
 
 fn shanghai(number: u128, role: Role) -> Actor {
     person("310000", number, role)
 }
 
+const TEENAGER: AgeBand = AgeBand::FourteenToSeventeen;
+
 fn propose() -> ErasureCommand {
     ErasureCommand::Propose {
         case: case(),
         ground: ErasureGround::SubjectRequest,
+        known: known(TEENAGER),
     }
 }
 
 fn order() -> ErasureCommand {
-    ErasureCommand::Order { case: case() }
+    ErasureCommand::Order {
+        case: case(),
+        known: known(TEENAGER),
+    }
 }
 
 fn complete(keys: &[u128]) -> ErasureCommand {
@@ -95,6 +102,52 @@ fn nobody_of_another_region_or_without_the_role_proposes_or_orders() {
         .by(shanghai(3, Role::Supervisor))
         .when(order())
         .then_rejected(ErasureRejection::MayNotOrder(home));
+}
+
+#[test]
+fn under_fourteen_or_of_unknown_age_the_young_persons_own_request_does_not_do() {
+    let propose_at = |age_band, ground| {
+        given::<Erasure>([])
+            .by(shanghai(1, Role::Supervisor))
+            .when(ErasureCommand::Propose {
+                case: case(),
+                ground,
+                known: known(age_band),
+            })
+    };
+    for young in [AgeBand::UnderFourteen, AgeBand::Unknown] {
+        propose_at(young, ErasureGround::SubjectRequest)
+            .then_rejected(ErasureRejection::TooYoungToAsk);
+        let ground = ErasureGround::GuardianRequest;
+        propose_at(young, ground).then([ErasureEvent::ErasureProposed {
+            case: case(),
+            ground,
+            proposed_by: WorkerId(id("310000", 1)),
+        }]);
+    }
+}
+
+#[test]
+fn who_takes_no_part_erases_nothing_and_an_unknown_case_is_not_found() {
+    for (known, why) in [
+        (KnownCase::OfOthers, CaseRejection::TakesNoPart),
+        (KnownCase::Unknown, CaseRejection::Unknown),
+    ] {
+        let case = case();
+        let ground = ErasureGround::RetentionEnded;
+        given::<Erasure>([])
+            .by(shanghai(1, Role::Supervisor))
+            .when(ErasureCommand::Propose {
+                case,
+                ground,
+                known,
+            })
+            .then_rejected(ErasureRejection::Case(why));
+        given::<Erasure>([proposed()])
+            .by(shanghai(2, Role::Authorised))
+            .when(ErasureCommand::Order { case, known })
+            .then_rejected(ErasureRejection::Case(why));
+    }
 }
 
 #[test]

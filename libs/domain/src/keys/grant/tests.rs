@@ -6,14 +6,19 @@ use eventsourcing::StreamId;
 use eventsourcing::testing::given;
 use proptest::prelude::*;
 
-use super::super::testing::{at, case, id, key, person, region, system};
+use eventsourcing::Actor;
+
+use super::super::testing::{at, case, id, key, known, person, region, system};
 use super::*;
+use crate::intake::AgeBand;
+use crate::values::Term;
 
 fn delivered(number: u128, class: SealedClass) -> DeliveredKey {
     DeliveredKey {
         key: key(number),
         role: PersonRole::Subject,
         class,
+        wrapped_for: "cc".to_owned(),
         encapsulated: "aa".to_owned(),
         ciphertext: "bb".to_owned(),
     }
@@ -51,6 +56,13 @@ fn grant(terms: &GrantTerms, keys: &[DeliveredKey]) -> GrantCommand {
     GrantCommand::Grant {
         terms: Box::new(terms.clone()),
         keys: keys.to_vec(),
+    }
+}
+
+fn by_person(terms: &GrantTerms) -> GrantCommand {
+    GrantCommand::GrantByPerson {
+        terms: Box::new(terms.clone()),
+        case: known(AgeBand::FourteenToSeventeen),
     }
 }
 
@@ -108,15 +120,67 @@ fn a_narrower_grant_takes_nothing_away() {
     };
     given::<KeyGrant>([granted(&both, &[])])
         .when(grant(&sooner, &[]))
-        .then_rejected(GrantRejection::NothingNew(region("370200")));
+        .then([]);
 }
 
 #[test]
-fn granting_the_same_again_changes_nothing_and_says_so() {
+fn what_the_system_has_granted_or_what_has_ended_suppresses_no_other_grant() {
     let summary = [delivered(1, SealedClass::Summary)];
     given::<KeyGrant>([granted(&terms(SUMMARY), &summary)])
         .when(grant(&terms(SUMMARY), &summary))
-        .then_rejected(GrantRejection::NothingNew(region("370200")));
+        .then([]);
+}
+
+#[test]
+fn what_has_ended_meanwhile_is_not_granted() {
+    given::<KeyGrant>([])
+        .at(at("2026-02-01T00:00:00Z"))
+        .when(grant(&terms(SUMMARY), &[]))
+        .then([]);
+}
+
+#[test]
+fn a_key_is_delivered_again_only_for_another_public_key() {
+    let first = delivered(1, SealedClass::Summary);
+    let again = DeliveredKey {
+        wrapped_for: "dd".to_owned(),
+        ..first.clone()
+    };
+    let keys = [first, again.clone()];
+    given::<KeyGrant>([granted(&terms(SUMMARY), &keys[..1])])
+        .when(grant(&terms(SUMMARY), &keys))
+        .then([granted(&terms(SUMMARY), &[again])]);
+}
+
+#[test]
+fn own_consent_counts_from_fourteen_on_only() {
+    let consent = GrantTerms {
+        basis: DisclosureBasis::ConsentSelf,
+        ..terms(SUMMARY)
+    };
+    for young in [AgeBand::UnderFourteen, AgeBand::Unknown] {
+        given::<KeyGrant>([])
+            .by(person("310000", 1, Role::Supervisor))
+            .when(GrantCommand::GrantByPerson {
+                terms: Box::new(consent.clone()),
+                case: known(young),
+            })
+            .then_rejected(BasisRejection::TooYoungToConsent.into());
+    }
+}
+
+#[test]
+fn who_takes_no_part_grants_nothing_and_an_unknown_case_is_not_found() {
+    for (case, why) in [
+        (KnownCase::OfOthers, CaseRejection::TakesNoPart),
+        (KnownCase::Unknown, CaseRejection::Unknown),
+    ] {
+        let terms = Box::new(terms(SUMMARY));
+        given::<KeyGrant>([])
+            .by(person("310000", 1, Role::Supervisor))
+            .when(GrantCommand::GrantByPerson { terms, case })
+            .then_rejected(GrantRejection::Case(why));
+    }
 }
 
 #[test]
@@ -128,19 +192,19 @@ fn a_supervisor_of_the_cases_region_grants_with_a_reason() {
     let supervisor = person("310000", 1, Role::Supervisor);
     given::<KeyGrant>([])
         .by(supervisor.clone())
-        .when(grant(&with_reason, &[]))
+        .when(by_person(&with_reason))
         .then([granted(&with_reason, &[])]);
     given::<KeyGrant>([])
         .by(supervisor.clone())
-        .when(grant(&terms(SUMMARY), &[]))
-        .then_rejected(GrantRejection::ReasonMissing(DisclosureBasis::Emergency));
+        .when(by_person(&terms(SUMMARY)))
+        .then_rejected(BasisRejection::ReasonMissing.into());
     let consent = GrantTerms {
         basis: DisclosureBasis::ConsentSelf,
         ..terms(SUMMARY)
     };
     given::<KeyGrant>([])
         .by(supervisor)
-        .when(grant(&consent, &[]))
+        .when(by_person(&consent))
         .then([granted(&consent, &[])]);
 }
 
@@ -155,9 +219,13 @@ fn nobody_else_grants() {
     for other in others {
         given::<KeyGrant>([])
             .by(other)
-            .when(grant(&terms(SUMMARY), &[]))
+            .when(by_person(&terms(SUMMARY)))
             .then_rejected(GrantRejection::MayNotGrant(region("310000")));
     }
+    given::<KeyGrant>([])
+        .by(person("310000", 1, Role::Supervisor))
+        .when(grant(&terms(SUMMARY), &[]))
+        .then_rejected(GrantRejection::NotTheSystem(NotTheSystem));
 }
 
 #[test]
@@ -201,7 +269,7 @@ fn a_person_grants_to_another_region_and_until_a_moment_ahead() {
     for (terms, why) in bad {
         given::<KeyGrant>([])
             .by(supervisor.clone())
-            .when(grant(&terms, &[]))
+            .when(by_person(&terms))
             .then_rejected(why);
     }
 }
@@ -250,7 +318,7 @@ proptest! {
                     prop_assert!(earlier.classes.is_subset(&terms.classes));
                     prop_assert!(earlier.expires_at <= terms.expires_at);
                 }
-                prop_assert!(keys.iter().all(|key| !before.delivered.contains(&key.key)));
+                prop_assert!(keys.iter().all(|key| !before.delivered.contains_key(&key.key)));
             }
             for event in &events {
                 state.evolve(event);

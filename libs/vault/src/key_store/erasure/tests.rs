@@ -1,6 +1,6 @@
 //! Destroyed keys are in no file, whatever happens on the way.
 
-use super::super::tests::{Home, february, january, rows};
+use super::super::tests::{Home, case, february, granted_to_qingdao, january, rows};
 use super::*;
 use crate::data_keys::LeasedKey;
 
@@ -62,7 +62,7 @@ impl Before {
 fn destroyed_keys_are_gone_and_all_others_are_as_before() {
     let before = before();
     let store = before.home.open();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     before.assert_erased(&store);
     drop(store);
     before.assert_erased(&before.home.open());
@@ -82,7 +82,7 @@ fn no_file_holds_a_destroyed_key_raw_wrapped_or_its_epoch_key() {
     assert_eq!(before.files_with(january), 1);
     assert_eq!(before.files_with(of(&before.gone[0])), 1);
 
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     drop(store);
     assert_eq!(before.files_with(january), 0);
     assert_eq!(before.files_with(&epochs[1].1), 1);
@@ -100,7 +100,7 @@ fn after_a_crash_at_any_stage_nothing_or_everything_is_erased_and_it_can_be_fini
     for stage in STAGES {
         let before = before();
         let store = before.home.open();
-        store.destroy_up_to(&before.ids(), stage).unwrap();
+        store.destroy_up_to(case(), &before.ids(), stage).unwrap();
         drop(store);
 
         let store = before.home.open();
@@ -112,7 +112,7 @@ fn after_a_crash_at_any_stage_nothing_or_everything_is_erased_and_it_can_be_fini
         } else {
             before.assert_erased(&store);
         }
-        store.destroy(&before.ids()).unwrap();
+        store.destroy(case(), &before.ids()).unwrap();
         before.assert_erased(&store);
         assert!(!before.home.directory.path().join(UNFINISHED).exists());
     }
@@ -123,7 +123,7 @@ fn the_old_files_bytes_are_overwritten() {
     let before = before();
     let store = before.home.open();
     let kept = File::open(before.home.directory.path().join(FILE)).unwrap();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     let mut old = Vec::new();
     io::Read::read_to_end(&mut &kept, &mut old).unwrap();
     assert!(!old.is_empty());
@@ -134,7 +134,7 @@ fn the_old_files_bytes_are_overwritten() {
 fn the_store_stays_locked_through_an_erasure_and_takes_new_keys_after_it() {
     let before = before();
     let store = before.home.open();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     let path = before.home.directory.path();
     let second = KeyStore::open(path, store.region(), &before.home.key).err();
     assert_eq!(second, Some(KeyStoreError::InUse(path.join(FILE))));
@@ -150,13 +150,13 @@ fn a_restored_backup_forgets_again_what_was_destroyed() {
     let path = before.home.directory.path().join(FILE);
     let backup = fs::read(&path).unwrap();
     let store = before.home.open();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     drop(store);
 
     fs::write(&path, backup).unwrap();
     let store = before.home.open();
     assert!(store.get(before.gone[0].id).is_ok());
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     before.assert_erased(&store);
 }
 
@@ -174,7 +174,7 @@ fn one_damaged_key_does_not_stop_the_erasure_of_others_and_stays_named() {
             .unwrap();
     }
     writing.commit().unwrap();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     let refused = store.get(damaged).unwrap_err();
     assert!(matches!(refused, KeyStoreError::Damaged { key, .. } if key == damaged));
     assert_eq!(
@@ -187,8 +187,76 @@ fn one_damaged_key_does_not_stop_the_erasure_of_others_and_stays_named() {
 fn destroying_again_makes_no_further_epoch_key() {
     let before = before();
     let store = before.home.open();
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     let epochs = rows(&store, true);
-    store.destroy(&before.ids()).unwrap();
+    store.destroy(case(), &before.ids()).unwrap();
     assert_eq!(rows(&store, true), epochs);
+}
+
+#[test]
+fn after_an_erasure_no_file_and_no_log_gives_a_granted_key_back() {
+    let granted = granted_to_qingdao();
+    let qingdao = &granted.qingdao;
+    let wrapped_private = |store: &KeyStore| {
+        let reading = store.read().begin_read().unwrap();
+        let table = reading.open_table(REGION).unwrap();
+        let record = table.get(PRIVATE_KEY).unwrap().unwrap();
+        record.value().to_vec()
+    };
+    let store = qingdao.open_as("370200");
+    store
+        .import_granted(&granted.place, &granted.key, january())
+        .unwrap();
+    let before = (wrapped_private(&store), store.public_key());
+    store.destroy(case(), &[granted.place.key]).unwrap();
+    assert_ne!(store.public_key(), before.1);
+    let renewed = store.public_key();
+    drop(store);
+
+    // What the log has is for a private key that is in no file any more.
+    for file in fs::read_dir(qingdao.directory.path()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(before.0.len()).any(|part| part == before.0));
+    }
+    let store = qingdao.open_as("370200");
+    assert_eq!(store.public_key(), renewed);
+    let private = store.receiving();
+    let refused = crate::grant::take_out(&private, &granted.place, &granted.key).unwrap_err();
+    let key = granted.place.key;
+    assert_eq!(refused, crate::grant::GrantError::ForFormerKey(key));
+}
+
+#[test]
+fn a_granted_key_that_never_arrived_takes_the_private_key_with_it_too() {
+    let granted = granted_to_qingdao();
+    let store = granted.qingdao.open_as("370200");
+    let before = store.public_key();
+    store.destroy(case(), &[granted.place.key]).unwrap();
+    let renewed = store.public_key();
+    assert_ne!(renewed, before);
+    store.destroy(case(), &[granted.place.key]).unwrap();
+    assert_eq!(store.public_key(), renewed, "once");
+    // Its own keys are in no log.
+    let own = store.mint(1, january()).unwrap().remove(0);
+    store.destroy(case(), &[own.id]).unwrap();
+    assert_eq!(store.public_key(), renewed);
+}
+
+#[test]
+fn after_a_crash_at_any_stage_the_private_key_is_renewed_with_the_erasure_or_not_at_all() {
+    for stage in STAGES {
+        let granted = granted_to_qingdao();
+        let store = granted.qingdao.open_as("370200");
+        let before = store.public_key();
+        let keys = [granted.place.key];
+        store.destroy_up_to(case(), &keys, stage).unwrap();
+        drop(store);
+        let store = granted.qingdao.open_as("370200");
+        let erased = stage != Stage::SurvivorsWritten;
+        assert_eq!(store.is_retired(granted.place.key), erased);
+        assert_eq!(store.public_key() != before, erased);
+        store.destroy(case(), &keys).unwrap();
+        assert_ne!(store.public_key(), before);
+        assert_eq!(store.erased_with(granted.place.key), Some(case()));
+    }
 }
