@@ -217,7 +217,7 @@ impl CommandHandler {
                 .map(|event| event_ref(&event.envelope))
                 .collect(),
             position: last.position,
-            durability: Durability::Local,
+            durability: self.log.durability(last.position),
             repeated: true,
         }))
     }

@@ -43,6 +43,11 @@ pub trait EventLog: Send + Sync {
     /// [`AppendError::Full`]: those before the head were; when there is room, go on after it.
     fn import(&self, events: Vec<Recorded>) -> BoxFuture<'_, Result<Head, AppendError>>;
 
+    /// How many disks hold the event at a position of this log.
+    fn durability(&self, _position: Position) -> Durability {
+        Durability::Local
+    }
+
     /// The last durable position and the chain hash there.
     fn head(&self) -> Head;
 

@@ -31,6 +31,7 @@ const MAX_APPEND_BYTES: usize = 16 << 20;
 
 /// A log on segment files in a directory of its own.
 pub struct SegmentLog {
+    incarnation: Uuid,
     shared: Arc<Shared>,
     scrub: Arc<Scrub>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
@@ -99,8 +100,10 @@ impl SegmentLog {
         let shared = Shared::new(id, files, options.queue_places, found.index, head);
         let shared = Arc::new(shared);
         check_seen(&shared.id, head, seen, |at| hash_at(&shared, at))?;
+        let incarnation = found.writer.header.incarnation;
         let committer = Committer::new(Arc::clone(&shared), found.writer, options.segment_bytes);
         let log = Self {
+            incarnation,
             scrub: Arc::new(Scrub::new(Arc::clone(&shared))),
             shared,
             threads: Mutex::default(),
@@ -122,6 +125,11 @@ impl SegmentLog {
             }
         }
         drop(self.lock.lock().expect("taking cannot panic").take());
+    }
+
+    /// Another one each time a log is begun, restored ones included; stands in every frame.
+    pub fn incarnation(&self) -> Uuid {
+        self.incarnation
     }
 
     pub fn stats(&self) -> Stats {
