@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::jetstream;
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::jetstream::context::AccountErrorKind;
 use async_nats::{Client, ConnectOptions, Event};
 use eventsourcing::{LogId, Region};
 use serde::Deserialize;
@@ -13,6 +14,11 @@ use crate::naming::stream_name;
 
 /// Below this version known faults lose acknowledged messages.
 const OLDEST_SERVER: (u64, u64, u64) = (2, 14, 3);
+/// What servers answer where JetStream is switched off, for all or for this account.
+const NOT_ENABLED: [ErrorCode; 2] = [
+    ErrorCode::JETSTREAM_NOT_ENABLED,
+    ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT,
+];
 /// How long one request to the server may take; a leader election takes several of them.
 const REQUEST_WITHIN: Duration = Duration::from_secs(3);
 /// Between two tries to connect again, at most.
@@ -87,19 +93,57 @@ impl Nats {
     /// # Errors
     /// [`NatsError::Away`] if no server answers; [`NatsError::Unfit`] says what to change.
     pub async fn connect(settings: NatsSettings, name: &str) -> Result<Self, NatsError> {
-        let client = options(&settings, name)
-            .await?
-            .connect(settings.servers.clone())
-            .await
-            .map_err(|error| {
-                NatsError::Away(format!("{error} ({})", settings.servers.join(", ")))
-            })?;
-        let nats = Self { client, settings };
+        let options = options(&settings, name).await?;
+        let nats = Self::with(options, settings).await?;
         nats.check().await?;
         Ok(nats)
     }
 
-    async fn check(&self) -> Result<(), NatsError> {
+    /// As [`Self::connect`], but if no server answers, connects as soon as one does: a node starts
+    /// without NATS. What cannot be checked now is checked before the first event is published.
+    ///
+    /// # Errors
+    /// [`NatsError::Unfit`].
+    pub async fn open(settings: NatsSettings, name: &str) -> Result<Self, NatsError> {
+        let options = options(&settings, name).await?.retry_on_initial_connect();
+        let nats = Self::with(options, settings).await?;
+        match nats.check().await {
+            Err(NatsError::Away(why)) => {
+                tracing::warn!(why, "starting without NATS");
+                Ok(nats)
+            }
+            checked => checked.map(|()| nats),
+        }
+    }
+
+    async fn with(options: ConnectOptions, settings: NatsSettings) -> Result<Self, NatsError> {
+        let connected = options.connect(settings.servers.clone()).await;
+        let client = connected.map_err(|error| {
+            NatsError::Away(format!("{error} ({})", settings.servers.join(", ")))
+        })?;
+        Ok(Self { client, settings })
+    }
+
+    pub(crate) async fn check(&self) -> Result<(), NatsError> {
+        if !matches!(self.settings.replicas, 1 | 3 | 5) {
+            return Err(NatsError::Unfit(format!(
+                "{} replicas cannot be kept: set 1, 3 or 5",
+                self.settings.replicas
+            )));
+        }
+        if let Err(error) = self.jetstream().query_account().await {
+            let why = format!("JetStream does not answer (is it enabled for this account?): {error}");
+            let unfit = matches!(
+                error.kind(),
+                AccountErrorKind::JetStream(error)
+                    if NOT_ENABLED.contains(&error.error_code())
+            );
+            return Err(if unfit {
+                NatsError::Unfit(why)
+            } else {
+                NatsError::Away(why)
+            });
+        }
         let version = self.client.server_info().version;
         if parsed(&version).is_none_or(|found| found < OLDEST_SERVER) {
             let (major, minor, patch) = OLDEST_SERVER;
@@ -107,18 +151,7 @@ impl Nats {
                 "nats-server {version} is too old: install {major}.{minor}.{patch} or later"
             )));
         }
-        if !matches!(self.settings.replicas, 1 | 3 | 5) {
-            return Err(NatsError::Unfit(format!(
-                "{} replicas cannot be kept: set 1, 3 or 5",
-                self.settings.replicas
-            )));
-        }
-        let account = self.jetstream().query_account().await;
-        account.map(drop).map_err(|error| {
-            NatsError::Unfit(format!(
-                "JetStream cannot be used by this account (is it enabled there?): {error}"
-            ))
-        })
+        Ok(())
     }
 
     /// JetStream of our own region's servers.
@@ -139,7 +172,6 @@ impl Nats {
         &self,
         log: &LogId,
     ) -> Result<Option<jetstream::stream::Stream>, NatsError> {
-        use jetstream::ErrorCode;
         use jetstream::context::GetStreamErrorKind;
         match self.jetstream_of(log).get_stream(stream_name(log)).await {
             Ok(stream) => Ok(Some(stream)),

@@ -24,6 +24,8 @@ pub struct CopyState {
     pub circuit: Circuit,
     /// Whether what the stream acknowledged survives the loss of one machine.
     pub replicated: bool,
+    /// Whether the stream has been compared with the log since the log was opened.
+    pub compared: bool,
 }
 
 /// The state, shared between the publisher that changes it and the log that waits for it.
@@ -40,6 +42,7 @@ impl Copy {
                 why: "the stream has not been read yet".to_owned(),
             },
             replicated: false,
+            compared: false,
         };
         Self {
             state: watch::Sender::new(state),
@@ -62,6 +65,13 @@ impl Copy {
         } else {
             Durability::Local
         }
+    }
+
+    /// Waits until the stream's end has been compared with the log for the first time.
+    pub(crate) async fn compared(&self) {
+        let mut changes = self.state.subscribe();
+        // The sender is our own: it cannot be gone.
+        let _ = changes.wait_for(|state| state.compared).await;
     }
 
     /// Waits until the copy has `position`. If it does not come in time, the circuit opens: the next

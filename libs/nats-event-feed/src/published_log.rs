@@ -73,6 +73,11 @@ impl PublishedLog {
         self.copy.state()
     }
 
+    /// Waits until the stream's end has been compared with the log for the first time.
+    pub async fn compared(&self) {
+        self.copy.compared().await;
+    }
+
     /// How far the copy is behind.
     ///
     /// # Errors

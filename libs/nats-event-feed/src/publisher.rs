@@ -132,6 +132,7 @@ impl Publisher {
     /// Where the stream ends, if the log says the same of that place.
     async fn resume(&self) -> Result<Position, Failed> {
         let log = self.log.id();
+        self.nats.check().await?;
         let stream = stream::ensure(&self.nats, log, self.incarnation).await?;
         let end = stream::end(&self.nats, log).await?;
         let ours = self.hash_at(end.position).await?;
@@ -142,6 +143,7 @@ impl Publisher {
         self.copy.change(|state| {
             state.at = end.position;
             state.replicated = replicated;
+            state.compared = true;
         });
         Ok(end.position)
     }
