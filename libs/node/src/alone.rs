@@ -11,6 +11,7 @@ use service_runtime::settings::{SettingsError, load};
 use service_runtime::telemetry::{LogFormat, start_logs, start_metrics};
 use service_runtime::{SystemClock, TaskFailed};
 
+use crate::copies::CopySettings;
 use crate::hosting::Hosting;
 use crate::region::NodeError;
 use crate::system::{Settings, System};
@@ -27,6 +28,9 @@ pub struct AloneSettings {
     pub root: PathBuf,
     /// Where it listens, e.g. `127.0.0.1:7100`.
     pub listen: SocketAddr,
+    /// Where its log is copied to, and the others are followed.
+    #[serde(default)]
+    pub copies: Option<CopySettings>,
 }
 
 /// The service stopped, and not because it was told to.
@@ -68,6 +72,7 @@ async fn serve(service: Hosting, settings: AloneSettings) -> Result<(), AloneErr
         clock: Arc::new(SystemClock),
         log_options: Options::default(),
         metrics: Some(start_metrics()),
+        copies: settings.copies,
     };
     let system = System::start(settings, &[service]).await?;
     until_told(&system).await?;

@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use nats_event_feed::{
     Answering, Circuit, Nats, NatsError, NatsFeed, NatsSettings, PublishedLog, Publisher,
 };
-use segment_log::{LocalFeed, SegmentLog};
+use segment_log::SegmentLog;
 use serde::Deserialize;
 use service_runtime::Tasks;
 

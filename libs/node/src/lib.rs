@@ -5,6 +5,7 @@
 
 pub mod alone;
 pub mod client;
+mod copies;
 mod hosting;
 mod layout;
 mod log_watch;
@@ -12,6 +13,7 @@ mod region;
 pub mod sealing;
 mod system;
 
+pub use copies::CopySettings;
 pub use hosting::{Hosting, Parts};
 pub use layout::Layout;
 pub use region::{NodeError, RegionNode};

@@ -12,10 +12,12 @@ use eventsourcing::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use projection_store::{SledStore, StoreSettings};
 use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
+use nats_event_feed::{NatsError, PublishedLog};
 use service_runtime::grpc::{DigestKey, Gate, Server, ServerError};
 use service_runtime::{AddRoutes, Ports, Progress, Running, Tasks};
 use vault::{KeyStore, KeyStoreError, LocalKeys, RegionKey, RegionKeyError, Sealer};
 
+use crate::copies::{Copies, CopySettings};
 use crate::hosting::{Hosting, Parts};
 use crate::layout::Layout;
 use crate::log_watch::watch;
@@ -41,6 +43,8 @@ pub enum NodeError {
     KeyStore(#[from] KeyStoreError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Nats(#[from] NatsError),
 }
 
 /// One region's adapters.
@@ -54,6 +58,7 @@ pub struct RegionNode {
     sealer: Sealer,
     rows: BTreeMap<&'static str, Arc<dyn ProjectionStore>>,
     logs: BTreeMap<&'static str, Arc<SegmentLog>>,
+    copies: Option<Copies>,
 }
 
 impl RegionNode {
@@ -83,6 +88,7 @@ impl RegionNode {
             sealer: Sealer::new(Arc::new(keys)),
             rows: BTreeMap::new(),
             logs: BTreeMap::new(),
+            copies: None,
         };
         for service in services {
             node.open_rows(layout, service.name)?;
@@ -168,6 +174,26 @@ impl RegionNode {
         self.logs.values()
     }
 
+    /// From now on every log is copied to NATS, and the logs of others are followed there.
+    ///
+    /// # Errors
+    /// [`NodeError::Nats`], if what is at its address cannot keep copies.
+    pub async fn copy_to(
+        &mut self,
+        settings: &CopySettings,
+        tasks: &Tasks,
+    ) -> Result<(), NodeError> {
+        let logs = self.logs.values().cloned();
+        let copies = Copies::start(settings, self.region, &self.regions, logs, tasks).await?;
+        self.copies = Some(copies);
+        Ok(())
+    }
+
+    /// The logs that are copied, with how far their copies have come.
+    pub fn copies(&self) -> impl Iterator<Item = &Arc<PublishedLog>> {
+        self.copies.iter().flat_map(Copies::published)
+    }
+
     /// Starts the services as tasks, and serves them behind one address.
     ///
     /// # Errors
@@ -205,6 +231,11 @@ impl RegionNode {
         feed: Arc<dyn EventFeed>,
         tasks: &Tasks,
     ) -> Result<Parts, NodeError> {
+        let own = LogId::new(self.region, service);
+        let feed = match &self.copies {
+            Some(copies) => copies.feed(own.clone(), feed),
+            None => feed,
+        };
         let rows = self.rows[service].clone();
         let directory = DirectoryView::load(rows.as_ref(), self.regions.clone())?;
         let progress = Progress::default();
@@ -221,10 +252,11 @@ impl RegionNode {
             ),
             progress,
         };
-        let log = self
-            .logs
-            .get(service)
-            .map(|log| log.clone() as Arc<dyn EventLog>);
+        let copied = self.copies.as_ref().and_then(|copies| copies.log(&own));
+        let log = copied.or_else(|| {
+            let log = self.logs.get(service)?;
+            Some(log.clone() as Arc<dyn EventLog>)
+        });
         let key_store = self.key_store.clone();
         Ok(Parts::new(
             ports,

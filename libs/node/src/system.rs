@@ -16,6 +16,7 @@ use segment_log::{LocalFeed, Options};
 use service_runtime::grpc::Server;
 use service_runtime::{Running, TaskFailed, Tasks};
 
+use crate::copies::CopySettings;
 use crate::hosting::Hosting;
 use crate::layout::Layout;
 use crate::region::{NodeError, RegionNode};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub addresses: Vec<SocketAddr>,
     pub clock: Arc<dyn Clock>,
     pub log_options: Options,
+    /// Where logs are copied to and followed; without it they are followed within this process.
+    pub copies: Option<CopySettings>,
     pub metrics: Option<PrometheusHandle>,
 }
 
@@ -89,6 +92,11 @@ impl System {
             addresses: BTreeMap::new(),
             tasks,
         };
+        if let Some(copies) = &settings.copies {
+            for node in &mut system.nodes {
+                node.copy_to(copies, &system.tasks).await?;
+            }
+        }
         for (node, address) in system.nodes.iter().zip(settings.addresses) {
             let server = Server::bind(address).await?;
             system.addresses.insert(node.region(), server.address());

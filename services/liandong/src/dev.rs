@@ -105,6 +105,7 @@ async fn dev(args: DevArgs, reference: ReferenceData, screen: Screen) -> Result<
         clock: Arc::clone(&clock),
         log_options: Options::default(),
         metrics: Some(start_metrics()),
+        copies: None,
     };
     let system = System::start(settings, HOSTINGS).await;
     let system = system.map_err(|error| not_started(&error))?;

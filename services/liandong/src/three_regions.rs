@@ -40,6 +40,7 @@ pub fn settings(root: PathBuf, clock: Arc<dyn Clock>) -> anyhow::Result<Settings
             ..Options::default()
         },
         metrics: None,
+        copies: None,
     })
 }
 

@@ -126,6 +126,7 @@ async fn open(root: &TempDir, clock: &Arc<VirtualClock>) -> System {
             ..segment_log::Options::default()
         },
         metrics: None,
+        copies: None,
     };
     System::start(settings, &[HOSTING]).await.unwrap()
 }

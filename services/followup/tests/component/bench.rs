@@ -277,6 +277,7 @@ async fn run(root: &Path, clock: Arc<VirtualClock>, services: &[Hosting]) -> Sys
             ..Options::default()
         },
         metrics: None,
+        copies: None,
     };
     System::start(settings, services).await.unwrap()
 }

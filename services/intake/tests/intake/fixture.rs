@@ -73,6 +73,7 @@ impl Fixture {
                 ..segment_log::Options::default()
             },
             metrics: None,
+            copies: None,
         };
         let services = [directory::HOSTING, intake, REFERRAL_LOG];
         let system = System::start(settings, &services).await.unwrap();

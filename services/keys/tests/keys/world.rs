@@ -114,6 +114,7 @@ impl World {
                 ..segment_log::Options::default()
             },
             metrics: None,
+            copies: None,
         };
         Self {
             system: System::start(settings, &HOSTED).await.unwrap(),

@@ -105,6 +105,7 @@ impl Bench {
                 ..Options::default()
             },
             metrics: None,
+            copies: None,
         };
         let system = System::start(settings, &SERVICES).await.unwrap();
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/reference/china.toml");

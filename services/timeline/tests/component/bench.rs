@@ -283,6 +283,7 @@ async fn run(root: &Path, clock: &Arc<VirtualClock>) -> System {
             ..Options::default()
         },
         metrics: None,
+        copies: None,
     };
     let logs = beside![
         "directory",
