@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, ErrorCode};
 use async_nats::jetstream::context::AccountErrorKind;
+use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, ConnectOptions, Event};
 use eventsourcing::{LogId, Region};
 use serde::Deserialize;
@@ -132,7 +132,8 @@ impl Nats {
             )));
         }
         if let Err(error) = self.jetstream().query_account().await {
-            let why = format!("JetStream does not answer (is it enabled for this account?): {error}");
+            let why =
+                format!("JetStream does not answer (is it enabled for this account?): {error}");
             let unfit = matches!(
                 error.kind(),
                 AccountErrorKind::JetStream(error)

@@ -64,6 +64,16 @@ pub fn run(service: Hosting) -> Result<(), AloneError> {
 }
 
 async fn serve(service: Hosting, settings: AloneSettings) -> Result<(), AloneError> {
+    let system = start(service, settings).await?;
+    until_told(&system).await?;
+    Ok(system.stop().await?)
+}
+
+/// Starts the service; the caller waits, and stops it.
+///
+/// # Errors
+/// [`NodeError`].
+pub async fn start(service: Hosting, settings: AloneSettings) -> Result<System, NodeError> {
     let settings = Settings {
         root: settings.root,
         regions: vec![settings.region],
@@ -74,9 +84,7 @@ async fn serve(service: Hosting, settings: AloneSettings) -> Result<(), AloneErr
         metrics: Some(start_metrics()),
         copies: settings.copies,
     };
-    let system = System::start(settings, &[service]).await?;
-    until_told(&system).await?;
-    Ok(system.stop().await?)
+    System::start(settings, &[service]).await
 }
 
 /// Waits for SIGTERM, Ctrl-C, or the failure of a task.

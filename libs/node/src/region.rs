@@ -10,9 +10,9 @@ use eventsourcing::{
     StoreError,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
+use nats_event_feed::{NatsError, PublishedLog};
 use projection_store::{SledStore, StoreSettings};
 use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
-use nats_event_feed::{NatsError, PublishedLog};
 use service_runtime::grpc::{DigestKey, Gate, Server, ServerError};
 use service_runtime::{AddRoutes, Ports, Progress, Running, Tasks};
 use vault::{KeyStore, KeyStoreError, LocalKeys, RegionKey, RegionKeyError, Sealer};

@@ -9,6 +9,8 @@ use crate::dev::DevArgs;
 use crate::log::LogCommand;
 use crate::output::{Lang, Output};
 use crate::parked::ParkedCommand;
+use crate::serve::ServeArgs;
+use crate::up::UpArgs;
 
 /// Liandong 联动: regional 12355 desks hand a young person's case to each other and follow it up.
 ///
@@ -36,6 +38,13 @@ pub(crate) enum Command {
 
     /// Run all services of some regions in this process, on loopback, until Ctrl-C
     Dev(DevArgs),
+
+    /// Run regions as they are run for real: every service a process, speaking through NATS
+    Up(UpArgs),
+
+    /// Run one service of one region in this process, or the gateway before its services
+    #[command(arg_required_else_help = true)]
+    Serve(ServeArgs),
 
     /// Read cases: list, show, timeline, watch, replay
     #[command(arg_required_else_help = true)]

@@ -9,16 +9,19 @@ mod client;
 mod demo;
 mod dev;
 mod failure;
+mod gateway;
 mod log;
 mod moment;
 mod output;
 mod parked;
 mod progress;
 pub mod reference;
+mod serve;
 pub mod services;
 mod shell;
 pub mod story;
 pub mod three_regions;
+mod up;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,8 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Demo(args) => demo::run(args, screen),
         Command::Dev(args) => dev::run(args, screen),
+        Command::Serve(args) => serve::run(&args),
+        Command::Up(args) => up::run(&args, screen),
         Command::Case { client, command } => case::run(client, command, screen),
         Command::Parked { client, command } => parked::run(client, command, screen),
         Command::Log { command } => log::run(command, screen),
