@@ -54,6 +54,7 @@ pub(crate) async fn start(
         clock: Arc::new(VirtualClock::new(noon())),
         log_options,
         metrics,
+        copies: None,
     };
     System::start(settings, &[QUIET]).await
 }
