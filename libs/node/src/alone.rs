@@ -1,7 +1,7 @@
 //! One service of one region, alone in its process: what each service's own binary runs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use eventsourcing::Region;
@@ -46,6 +46,14 @@ pub enum AloneError {
     Signal(#[from] std::io::Error),
 }
 
+/// Reads the settings of one service.
+///
+/// # Errors
+/// [`SettingsError`].
+pub fn settings(file: Option<&Path>) -> Result<AloneSettings, SettingsError> {
+    load(file, &["regions", "copies.nats.servers"])
+}
+
 /// Runs the service until SIGTERM or Ctrl-C, or until one of its tasks fails.
 ///
 /// A service that follows logs of others needs a feed that brings them into this process; with the
@@ -55,7 +63,7 @@ pub enum AloneError {
 /// [`AloneError`].
 pub fn run(service: Hosting) -> Result<(), AloneError> {
     let file = std::env::args_os().nth(1).map(PathBuf::from);
-    let settings: AloneSettings = load(file.as_deref(), &["regions"])?;
+    let settings = settings(file.as_deref())?;
     start_logs(LogFormat::Json, "info");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

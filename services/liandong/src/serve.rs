@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use eventsourcing::Clock;
-use node::alone::{self, AloneSettings};
+use node::alone;
 use serde::Deserialize;
 use service_runtime::settings::load;
 use service_runtime::telemetry::{LogFormat, start_logs};
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
     start_logs(LogFormat::Json, "info");
     let unusable = |error| Failure::misused(format!("{error}; see deploy/settings"));
     if args.service == "gateway" {
-        let settings: GatewaySettings = load(args.config.as_deref()).map_err(unusable)?;
+        let settings: GatewaySettings = load(args.config.as_deref(), &[]).map_err(unusable)?;
         let served = crate::runtime()?.block_on(gateway::run(settings.listen, &settings.services));
         return match served {
             Ok(Ok(())) => Ok(()),
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<(), Failure> {
                 args.service
             ))
         })?;
-    let settings: AloneSettings = load(args.config.as_deref()).map_err(unusable)?;
+    let settings = alone::settings(args.config.as_deref()).map_err(unusable)?;
     let reference = args
         .reference
         .clone()

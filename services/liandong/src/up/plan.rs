@@ -52,7 +52,7 @@ impl Plan {
             dir,
         };
         let password = plan.nats_settings()?;
-        plan.write(&plan.reference(), CHINA)?;
+        Self::write(&plan.reference(), CHINA)?;
         for (index, region) in regions.iter().enumerate() {
             let mut addresses = BTreeMap::new();
             for hosting in HOSTINGS {
@@ -89,7 +89,7 @@ impl Plan {
     ) -> Result<(), Failure> {
         let config = self.dir.join("run").join(format!("{region}-{name}.toml"));
         let text = toml::to_string(settings).expect("settings are tables, texts and numbers");
-        self.write(&config, &text)?;
+        Self::write(&config, &text)?;
         self.services.push(Planned {
             region,
             name,
@@ -107,7 +107,7 @@ impl Plan {
             Ok(password) => password,
             Err(_) => Uuid::new_v4().simple().to_string(),
         };
-        self.write(&kept, &password)?;
+        Self::write(&kept, &password)?;
         let (listen, store) = (self.nats, self.dir.join("nats"));
         let text = format!(
             "server_name: liandong\nlisten: {listen}\n\
@@ -116,11 +116,11 @@ impl Plan {
              users: [{{ user: liandong, password: \"{password}\" }}] }}\n}}\n",
             store.display()
         );
-        self.write(&self.nats_config(), &text)?;
+        Self::write(&self.nats_config(), &text)?;
         Ok(password)
     }
 
-    fn write(&self, path: &Path, text: &str) -> Result<(), Failure> {
+    fn write(path: &Path, text: &str) -> Result<(), Failure> {
         fs::write(path, text).map_err(|error| {
             Failure::failed(format!(
                 "{}: {error}; choose another --data",
