@@ -45,6 +45,11 @@ const RULES: &[Rule] = &[
         never: &["tonic", "redb", "async-nats"],
     },
     Rule {
+        crates: &["nats-event-feed"],
+        may: May::Only(&["eventsourcing", "domain"]),
+        never: &["tonic", "sled", "redb"],
+    },
+    Rule {
         crates: &["vault"],
         may: May::Only(&["eventsourcing", "domain"]),
         never: &["tonic", "sled", "async-nats"],
@@ -69,7 +74,7 @@ const RULES: &[Rule] = &[
         // Where ports meet adapters.
         crates: &["node"],
         may: May::EveryLib,
-        never: &["async-nats"],
+        never: &[],
     },
     Rule {
         crates: &[
