@@ -15,10 +15,6 @@ const MAX_LINES: usize = 400;
 /// Files that may be longer, and why.
 const LONGER: &[(&str, &str)] = &[
     (
-        "libs/eventsourcing/src/command.rs",
-        "the one straight path of a command, read from top to bottom",
-    ),
-    (
         "libs/domain/src/referral/assignment.rs",
         "one aggregate, read from top to bottom: command, event, state, decide, evolve",
     ),

@@ -3,6 +3,7 @@
 mod callbacks;
 mod consent;
 mod contact;
+mod exhaustion;
 mod histories;
 mod outcomes;
 mod table;
@@ -282,4 +283,14 @@ fn record_of(intake: Intake) -> Record {
 /// A worker of the desk acts, ten minutes after the contact.
 fn after(history: impl IntoIterator<Item = IntakeEvent>) -> Scenario<Intake> {
     given(history).by(worker()).at(at(10))
+}
+
+/// Planned, and `failed` attempts, ten minutes apart.
+fn after_failures(risk: RiskLevel, failed: u32) -> Vec<IntakeEvent> {
+    let attempts = (1..=failed)
+        .map(|number| attempted(number, i64::from(number) * 10, CallbackOutcome::NoAnswer));
+    [recorded(call()), triaged(risk), planned()]
+        .into_iter()
+        .chain(attempts)
+        .collect()
 }

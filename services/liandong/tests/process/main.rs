@@ -9,3 +9,5 @@ mod messages;
 mod personal_data;
 mod program;
 mod requests;
+mod telling;
+mod traffic;

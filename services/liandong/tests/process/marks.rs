@@ -38,7 +38,9 @@ fn a_mark_is_found_however_it_was_written() {
     assert!(find(text_for("narrative").as_bytes()).is_some());
     // JSON escapes what is not ASCII; the mark is.
     assert!(find(format!("\"\\u67d0\\u4eba {MARK}\"").as_bytes()).is_some());
-    let hex: String = MARK.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = MARK
+        .bytes()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert!(find(hex.as_bytes()).is_some() && find(hex.to_uppercase().as_bytes()).is_some());
     for before in ["", "a", "ab", "abc"] {
         let written = base64(format!("{before}{MARK} and more").as_bytes());

@@ -150,8 +150,8 @@ impl Asked {
     }
 }
 
-fn meta() -> Option<CommandMeta> {
-    Some(new_meta(&SystemClock))
+fn meta() -> CommandMeta {
+    new_meta(&SystemClock)
 }
 
 /// A call in which nobody spoke.
@@ -173,7 +173,7 @@ fn contact(
     matter: intake::record_contact_request::Matter,
 ) -> Asked {
     Asked::Contact(intake::RecordContactRequest {
-        meta: meta(),
+        meta: Some(meta()),
         desk_id: regions.desk("sh-12355").1,
         channel: intake::Channel::Phone.into(),
         line: intake::Line::YouthHotline.into(),
@@ -231,26 +231,26 @@ impl Case {
             0 => self.the_call(regions),
             1 => self.triage(),
             2 => Asked::Open(intake::OpenCaseRequest {
-                meta: meta(),
+                meta: Some(meta()),
                 intake_id: self.intake.clone(),
             }),
             3 => self.draft(regions),
             4 => Asked::Submit(referral::SubmitReferralRequest {
-                meta: meta(),
+                meta: Some(meta()),
                 referral_id: self.hop.clone(),
                 basis: types::DisclosureBasis::Emergency.into(),
                 reason: "in danger".to_owned(),
             }),
             5 => Asked::Dispatch(referral::DispatchReferralRequest {
-                meta: meta(),
+                meta: Some(meta()),
                 referral_id: self.hop.clone(),
             }),
             6 => Asked::Receive(referral::ReceiveAssignmentRequest {
-                meta: meta(),
+                meta: Some(meta()),
                 assignment_id,
             }),
             _ => Asked::Accept(referral::AcceptAssignmentRequest {
-                meta: meta(),
+                meta: Some(meta()),
                 assignment_id,
             }),
         }
@@ -274,7 +274,7 @@ impl Case {
 
     fn triage(&self) -> Asked {
         Asked::Triage(intake::TriageIntakeRequest {
-            meta: meta(),
+            meta: Some(meta()),
             intake_id: self.intake.clone(),
             assessment: Some(intake::Assessment {
                 case_type: types::CaseType::PsychologicalSupport.into(),
@@ -296,7 +296,7 @@ impl Case {
             })
         };
         Asked::Draft(referral::DraftReferralRequest {
-            meta: meta(),
+            meta: Some(meta()),
             case_id: self.id.clone(),
             from: party("sh-12355"),
             to: party("qd-12355"),
