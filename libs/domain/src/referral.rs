@@ -8,10 +8,13 @@
 
 pub mod assignment;
 pub mod basis;
+pub mod chains;
 pub mod custody;
 pub mod hop_view;
 pub mod moves;
+pub mod prospects;
 pub mod reactions;
+pub mod relay_watch;
 pub mod roles;
 pub mod sender;
 pub mod terms;
@@ -19,10 +22,13 @@ pub mod transitions;
 pub mod words;
 
 pub use assignment::{Acceptance, Assignment, AssignmentCommand, AssignmentEvent};
-pub use basis::Submission;
+pub use basis::{Consent, Submission};
+pub use chains::Chains;
 pub use custody::{Claim, Custody, CustodyCommand, CustodyEvent};
 pub use hop_view::HopView;
 pub use moves::{ReceiverMove, Ruling, SenderMove};
+pub use prospects::Prospects;
+pub use relay_watch::{RelayWatch, RelayWatchCommand, RelayWatchEvent};
 pub use sender::{Referral, ReferralCommand, ReferralEvent};
 pub use terms::{Dispatch, Draft, HopKind, Tenure, Terms};
 pub use transitions::{NotAllowed, Row, TABLE, TransitionTable};

@@ -1,17 +1,24 @@
-//! What falls due: an answer that did not come, information that did not come.
+//! What falls due: an answer that did not come, information that did not come, news that did not
+//! come.
 
 use std::sync::Arc;
 
 use directory_view::DirectoryView;
+use domain::directory::RuleSet;
 use domain::referral::reactions::expire;
-use domain::referral::{Assignment, AssignmentCommand, Referral};
-use eventsourcing::{Aggregate, Due, DueRule, PolicyError, ProjectionStore, Step};
+use domain::referral::relay_watch::silent_from;
+use domain::referral::{
+    Assignment, AssignmentCommand, HopState, HopView, Referral, RelayWatch, RelayWatchCommand,
+};
+use domain::values::Party;
+use eventsourcing::{Aggregate, Due, DueRule, HybridClock, PolicyError, ProjectionStore, Step};
 
-use crate::projection::{ANSWER, PAUSE, hop};
+use crate::projection::{ANSWER, PAUSE, SILENCE, hop};
 
 pub(crate) struct DueHops {
     pub(crate) rows: Arc<dyn ProjectionStore>,
     pub(crate) directory: Arc<DirectoryView>,
+    pub(crate) clock: Arc<HybridClock>,
 }
 
 impl DueRule for DueHops {
@@ -26,6 +33,7 @@ impl DueRule for DueHops {
                 let end = AssignmentCommand::EndPause;
                 Ok(vec![Step::of::<Assignment>(due.stream.id, end)])
             }
+            (SILENCE, RelayWatch::KIND) => self.raise_silence(due),
             _ => Ok(Vec::new()),
         }
     }
@@ -40,16 +48,54 @@ impl DueHops {
                 "the hop of the duty has no row".to_owned(),
             ));
         };
-        let rules = self
-            .directory
-            .rules(due.stream.id.region)
-            .ok_or_else(|| PolicyError::Failed("no rule set is in the directory yet".to_owned()))?;
-        let above = sent
-            .escalate_to
-            .and_then(|to| self.directory.parent_committee(to.organization));
-        Ok(expire(sent, above, &rules)
+        let rules = self.rules(due)?;
+        let above = |unit: Party| self.directory.parent_committee(unit.organization);
+        // Nobody was known above the receiver when it was dispatched; by now somebody may be.
+        let to = sent.escalate_to.or_else(|| above(sent.terms.to));
+        Ok(expire(sent, to, to.and_then(above), &rules)
             .into_iter()
             .map(Step::from)
             .collect())
+    }
+
+    /// Nothing was heard of a hop that is watched here: neither an answer nor that it expired.
+    fn raise_silence(&self, due: &Due) -> Result<Vec<Step>, PolicyError> {
+        let row = hop(&self.rows, due.stream.id.uuid)?;
+        let owed = row.as_ref().and_then(|row| {
+            let (sent, view) = (row.dispatch()?, row.view()?);
+            view.due_at().map(|due_at| (sent, view, due_at))
+        });
+        let Some((sent, view, due_at)) = owed else {
+            return Ok(Vec::new());
+        };
+        let (rules, risk) = (self.rules(due)?, sent.terms.risk);
+        let until = silent_from(due_at, risk, &rules);
+        if self.clock.now() < until {
+            return Err(PolicyError::Failed(format!(
+                "the owner may answer until {until}"
+            )));
+        }
+        let raise = RelayWatchCommand::RaiseSilence {
+            hop: sent.hop,
+            owner: owner(view, sent.terms.from, sent.terms.to),
+            due_at,
+            risk,
+            rules,
+        };
+        Ok(vec![Step::of::<RelayWatch>(due.stream.id, raise)])
+    }
+
+    fn rules(&self, due: &Due) -> Result<Arc<RuleSet>, PolicyError> {
+        let rules = self.directory.rules(due.stream.id.region);
+        rules.ok_or_else(|| PolicyError::Failed("no rule set is in the directory yet".to_owned()))
+    }
+}
+
+/// Who owes the next answer: the decision on a return is the sender's.
+fn owner(view: &HopView, from: Party, to: Party) -> Party {
+    if view.state() == Some(HopState::ReturnProposed) {
+        from
+    } else {
+        to
     }
 }

@@ -46,7 +46,8 @@ pub fn service(
     };
     let rows = projection::HopRows {
         region: ports.region,
-        log: ports.own(CONTEXT),
+        logs: ports.logs(CONTEXT),
+        directory: directory.clone(),
     };
     let subjects = subject::Subjects {
         logs: vec![ports.own("intake"), ports.own(CONTEXT)],
@@ -54,7 +55,9 @@ pub fn service(
     let due = due::DueHops {
         rows: ports.rows.clone(),
         directory: directory.clone(),
+        clock: ports.clock.clone(),
     };
+    let policies = policies(ports, &directory);
     Service {
         name: CONTEXT,
         routes: Box::new(move |routes| {
@@ -63,15 +66,15 @@ pub fn service(
         projections: vec![directory, Arc::new(rows), Arc::new(subjects)],
         writes: Some(WithLog {
             log,
-            policies: policies(ports),
+            policies,
             due_rules: vec![Arc::new(due)],
         }),
     }
 }
 
-fn policies(ports: &Ports) -> Vec<Arc<dyn Policy>> {
+fn policies(ports: &Ports, directory: &Arc<DirectoryView>) -> Vec<Arc<dyn Policy>> {
     use domain::referral::reactions::{keep_custody, tell_receiver, tell_sender, withdraw};
-    use policies::{DraftProposed, FollowHops, OpenCustody, StartWork};
+    use policies::{DraftProposed, FollowHops, LapseHops, OpenCustody, StartWork, TellParent};
     let follow = |name, reaction| {
         let logs = ports.logs(CONTEXT);
         Arc::new(FollowHops {
@@ -92,9 +95,18 @@ fn policies(ports: &Ports) -> Vec<Arc<dyn Policy>> {
         follow("tell-sender", tell_sender),
         follow("keep-custody", keep_custody),
         follow("withdraw-hops", withdraw),
+        Arc::new(LapseHops {
+            region: ports.region,
+            logs: ports.logs(CONTEXT),
+        }),
+        Arc::new(TellParent {
+            region: ports.region,
+            log: ports.own(CONTEXT),
+            directory: directory.clone(),
+        }),
         Arc::new(StartWork {
             region: ports.region,
-            logs: vec![ports.own("caseteam"), ports.own(CONTEXT)],
+            log: ports.own("caseteam"),
         }),
     ]
 }

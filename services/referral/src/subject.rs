@@ -1,12 +1,15 @@
-//! What the region's intake has recorded of a case's young person: it decides whose consent counts.
+//! What the region's intake has recorded of a case and its young person: it decides whose consent
+//! counts and whether it was given, how grave the case is, and who opened it.
 
 use std::sync::Arc;
 
 use domain::ids::CaseId;
+use domain::intake::consent::{ConsentEntry, ConsentPurpose, ConsentState};
 use domain::intake::contact::{AgeBand, Matter, SafetyMark};
 use domain::intake::triage::RiskReason;
 use domain::intake::{Intake, IntakeEvent};
-use domain::referral::{Assignment, AssignmentEvent};
+use domain::referral::{Assignment, AssignmentEvent, Consent};
+use domain::values::{Party, RiskLevel};
 use eventsourcing::{
     Aggregate, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Rows, StoreError,
     decode,
@@ -15,15 +18,24 @@ use serde::{Deserialize, Serialize};
 
 const SUBJECTS: &str = "referral-subject";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subject {
     pub(crate) age_band: AgeBand,
     pub(crate) guardian_suspected: bool,
+    /// Given for a referral, and neither withdrawn nor expired.
+    pub(crate) consents: Vec<Consent>,
+    /// As the intake here has assessed it last.
+    pub(crate) risk: Option<RiskLevel>,
+    /// The desk here that opened the case.
+    pub(crate) opened_by: Option<Party>,
 }
 
 const UNKNOWN: Subject = Subject {
     age_band: AgeBand::Unknown,
     guardian_suspected: false,
+    consents: Vec::new(),
+    risk: None,
+    opened_by: None,
 };
 
 /// Follows the region's own intake; and, for cases that began elsewhere, what came with them.
@@ -47,7 +59,7 @@ impl Projection for Subjects {
         };
         let key = case.to_string();
         let before: Option<Subject> = rows.get(SUBJECTS, key.as_bytes())?;
-        let mut subject = before.unwrap_or(UNKNOWN);
+        let mut subject = before.clone().unwrap_or(UNKNOWN);
         match envelope.subject.kind.as_str() {
             Intake::KIND => subject.hear_of_intake(&decode::<Intake>(envelope)?),
             // What was recorded here counts more than what comes back.
@@ -56,7 +68,7 @@ impl Projection for Subjects {
             }
             _ => return Ok(()),
         }
-        if before != Some(subject) {
+        if before.as_ref() != Some(&subject) {
             rows.put(SUBJECTS, key.as_bytes(), &subject)?;
         }
         Ok(())
@@ -68,6 +80,7 @@ impl Subject {
         if let AssignmentEvent::Assigned(dispatch) = event {
             self.age_band = dispatch.submission.age_band;
             self.guardian_suspected = dispatch.submission.guardian_suspected;
+            self.consents.clone_from(&dispatch.submission.consents);
         }
     }
 
@@ -88,6 +101,16 @@ impl Subject {
             | IntakeEvent::Reassessed { assessment, .. } => {
                 self.guardian_suspected |=
                     assessment.reasons.contains(&RiskReason::GuardianSuspected);
+                self.risk = Some(assessment.risk);
+            }
+            IntakeEvent::CaseOpened {
+                custodian, risk, ..
+            } => {
+                self.risk = Some(*risk);
+                self.opened_by = Some(*custodian);
+            }
+            IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } => {
+                self.hear_of_consent(entry);
             }
             // The mark is set because the guardian is the suspect; lifted when that is settled.
             IntakeEvent::SafetyMarked {
@@ -103,6 +126,23 @@ impl Subject {
                 self.guardian_suspected = false;
             }
             _ => {}
+        }
+    }
+}
+
+impl Subject {
+    /// The last line of each giver counts.
+    fn hear_of_consent(&mut self, entry: &ConsentEntry) {
+        if entry.purpose != ConsentPurpose::Referral {
+            return;
+        }
+        self.consents.retain(|consent| consent.by != entry.by);
+        if entry.state == ConsentState::Given {
+            self.consents.push(Consent {
+                by: entry.by,
+                receivers: entry.receivers.clone(),
+                valid_until: entry.valid_until,
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use domain::caseteam::CaseTeam;
 use domain::followup::FollowUpPlan;
 use domain::intake::Intake;
 use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
-use domain::referral::{Assignment, Custody, Referral};
+use domain::referral::{Assignment, Custody, Referral, RelayWatch};
 use eventsourcing::{
     Aggregate, Checkpoint, EventFeed, LogId, Recorded, ScopedId, StreamId, UnknownEvent, Version,
     fold,
@@ -155,6 +155,7 @@ fn state(kind: &str, history: &[Recorded]) -> Result<Option<Value>, UnknownEvent
         Referral::KIND => of::<Referral>(history)?,
         Assignment::KIND => of::<Assignment>(history)?,
         Custody::KIND => of::<Custody>(history)?,
+        RelayWatch::KIND => of::<RelayWatch>(history)?,
         CaseTeam::KIND => of::<CaseTeam>(history)?,
         FollowUpPlan::KIND => of::<FollowUpPlan>(history)?,
         KeyGrant::KIND => of::<KeyGrant>(history)?,

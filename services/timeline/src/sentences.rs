@@ -16,7 +16,7 @@ use domain::followup::FollowUpPlan;
 use domain::ids::OrganizationId;
 use domain::intake::Intake;
 use domain::keys::{Erasure, KeyGrant, KeyReceipt, PublishedKey, TextAccess};
-use domain::referral::{Assignment, Custody, Referral};
+use domain::referral::{Assignment, Custody, Referral, RelayWatch};
 use domain::values::{Party, Term};
 use eventsourcing::{Aggregate, Recorded, Region, UnknownEvent, decode};
 use jiff::tz::{Offset, TimeZone};
@@ -133,6 +133,7 @@ fn known_line(event: &Recorded, names: &Names<'_>) -> Option<Line> {
         Referral::KIND => of::<Referral>(event, |event| referral::of_referral(event, names)),
         Assignment::KIND => of::<Assignment>(event, |event| referral::of_assignment(event, names)),
         Custody::KIND => of::<Custody>(event, |event| referral::of_custody(event, names)),
+        RelayWatch::KIND => of::<RelayWatch>(event, |event| referral::of_watch(event, names)),
         CaseTeam::KIND => of::<CaseTeam>(event, |event| caseteam::line(event, names)),
         FollowUpPlan::KIND => of::<FollowUpPlan>(event, |event| followup::line(event, names)),
         PublishedKey::KIND => {

@@ -13,6 +13,8 @@ use crate::values::{RiskLevel, Term};
 
 /// Longest version name.
 const LONGEST_VERSION: usize = 40;
+/// Minutes that asking for information may stop a receiver's clock.
+const LONGEST_PAUSE: u32 = 24 * 60;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RuleBookCommand {
@@ -45,6 +47,10 @@ pub enum RuleBookRejection {
     },
     #[error("the call-back rule must count at least one attempt within at least one minute")]
     CallbacksNever,
+    #[error("asking for information may stop the clock for {LONGEST_PAUSE} minutes at most")]
+    PauseTooLong,
+    #[error("with a life in danger the clock never stops")]
+    PauseAtImmediate,
     #[error("the rule set {0} was published already; a change needs a new version")]
     VersionUsed(String),
 }
@@ -53,9 +59,11 @@ impl Rejection for RuleBookRejection {
     fn kind(&self) -> RejectionKind {
         match self {
             Self::NotAdministrator(_) => RejectionKind::Forbidden,
-            Self::VersionName | Self::NoTime { .. } | Self::CallbacksNever => {
-                RejectionKind::Invalid
-            }
+            Self::VersionName
+            | Self::NoTime { .. }
+            | Self::CallbacksNever
+            | Self::PauseTooLong
+            | Self::PauseAtImmediate => RejectionKind::Invalid,
             Self::VersionUsed(_) => RejectionKind::AlreadyExists,
         }
     }
@@ -66,6 +74,8 @@ impl Rejection for RuleBookRejection {
             Self::VersionName => "RULES_VERSION_NAME",
             Self::NoTime { .. } => "LIMIT_LEAVES_NO_TIME",
             Self::CallbacksNever => "CALLBACK_RULE_EMPTY",
+            Self::PauseTooLong => "PAUSE_TOO_LONG",
+            Self::PauseAtImmediate => "PAUSE_AT_IMMEDIATE",
             Self::VersionUsed(_) => "RULES_VERSION_USED",
         }
     }
@@ -80,6 +90,10 @@ impl Rejection for RuleBookRejection {
                 format!("风险等级“{}”的时限 {field} 不能为零", risk.zh())
             }
             Self::CallbacksNever => "回拨规则至少须为一分钟内一次".to_owned(),
+            Self::PauseTooLong => {
+                format!("要求补充信息的计时暂停最长为 {LONGEST_PAUSE} 分钟")
+            }
+            Self::PauseAtImmediate => "紧急风险的时限不得暂停".to_owned(),
             Self::VersionUsed(version) => {
                 format!("规则版本 {version} 已发布，变更须使用新版本")
             }
@@ -91,6 +105,8 @@ impl Rejection for RuleBookRejection {
             Self::VersionName | Self::VersionUsed(_) => Some("rules.version"),
             Self::NoTime { field, .. } => Some(field),
             Self::CallbacksNever => Some("rules.callbacks"),
+            Self::PauseTooLong => Some("rules.info_pause.at_most"),
+            Self::PauseAtImmediate => Some("rules.info_pause.never_at"),
             Self::NotAdministrator(_) => None,
         }
     }
@@ -165,6 +181,13 @@ fn check_rules(rules: &RuleSet) -> Result<(), RuleBookRejection> {
         if let Some(&risk) = RiskLevel::ALL.iter().find(none) {
             return Err(RuleBookRejection::NoTime { field, risk });
         }
+    }
+    // A receiver's clock stands still for a day at most, and never with a life in danger.
+    if !matches!(rules.info_pause.at_most, Limit::Minutes(0..=LONGEST_PAUSE)) {
+        return Err(RuleBookRejection::PauseTooLong);
+    }
+    if !rules.info_pause.never_at.contains(&RiskLevel::Immediate) {
+        return Err(RuleBookRejection::PauseAtImmediate);
     }
     if rules.callbacks.failed_attempts == 0 || rules.callbacks.within_minutes == 0 {
         return Err(RuleBookRejection::CallbacksNever);

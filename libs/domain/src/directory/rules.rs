@@ -18,6 +18,9 @@ pub struct RuleSet {
     pub answer: PerRisk<Limit>,
     /// From a proposal to return a hop to the decision on it.
     pub return_decision: PerRisk<Limit>,
+    /// How long after a due time the relay waits for news of the answer before it says that the owner
+    /// is silent.
+    pub relay_grace: PerRisk<Limit>,
     pub info_pause: InfoPause,
     pub callbacks: CallbackRule,
     /// From the forming of a team to the first follow-up of the young person.
@@ -137,6 +140,7 @@ pub(super) mod tests {
             first_action: answer,
             answer,
             return_decision: answer,
+            relay_grace: answer,
             info_pause: InfoPause {
                 at_most: Limit::Minutes(24 * 60),
                 never_at: vec![RiskLevel::Immediate],

@@ -75,6 +75,7 @@ fn rules() -> Arc<RuleSet> {
         first_action: limit,
         answer: limit,
         return_decision: limit,
+        relay_grace: limit,
         info_pause: InfoPause {
             at_most: Limit::Minutes(24 * 60),
             never_at: vec![],

@@ -255,6 +255,7 @@ fn rules() -> Arc<RuleSet> {
         first_action: limits,
         answer: limits,
         return_decision: limits,
+        relay_grace: limits,
         info_pause: InfoPause {
             at_most: Limit::Minutes(24 * 60),
             never_at: vec![RiskLevel::Immediate],

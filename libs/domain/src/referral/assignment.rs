@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::CONTEXT;
 use super::hop_view::HopView;
 use super::moves::{ReceiverMove, Ruling, SenderMove};
-use super::roles::{hop_roles, possible_roles};
-use super::terms::{Dispatch, Tenure};
+use super::roles::places_in;
+use super::terms::{Dispatch, Tenure, Terms};
 use super::transitions::{TABLE, TransitionTable};
 use super::words::{HopCommand, HopRole, HopState, ReturnCode, VoidReason};
 use crate::directory::RuleSet;
@@ -63,7 +63,15 @@ pub enum AssignmentCommand {
     },
     NoteInformation {
         answer: Sealed<Text>,
+        /// How many questions it answers.
+        question: u32,
         version: Version,
+    },
+    /// The hop that this one was sent on by was dispatched, or (`ended`) came to nothing.
+    NoteChild {
+        child: ReferralId,
+        ended: bool,
+        rules: Arc<RuleSet>,
     },
     NoteRelease,
     Void {
@@ -103,6 +111,7 @@ pub enum AssignmentEvent {
     InformationArrived {
         hop: ReferralId,
         answer: Sealed<Text>,
+        question: u32,
         answer_due_at: Timestamp,
         version: Version,
     },
@@ -119,6 +128,17 @@ pub enum AssignmentEvent {
         child: ReferralId,
         to: Party,
         reason: Sealed<Text>,
+    },
+    ChildDispatched {
+        hop: ReferralId,
+        child: ReferralId,
+    },
+    /// The case is here again: to be sent on to somebody else, or answered.
+    ChildEnded {
+        hop: ReferralId,
+        child: ReferralId,
+        answer_due_at: Timestamp,
+        rules_version: String,
     },
     ReturnProposed {
         hop: ReferralId,
@@ -150,8 +170,6 @@ pub enum AssignmentEvent {
     AcceptanceLapsed {
         hop: ReferralId,
         because: VoidReason,
-        /// As above.
-        withdraw: Option<ReferralId>,
     },
 }
 
@@ -172,6 +190,7 @@ impl AssignmentCommand {
             Self::Assign(_)
             | Self::NoteSenderMove { .. }
             | Self::NoteInformation { .. }
+            | Self::NoteChild { .. }
             | Self::NoteRelease => None,
         }
     }
@@ -182,6 +201,7 @@ impl Fact for AssignmentEvent {
         match self {
             Self::Assigned(dispatch) => Some(&dispatch.rules_version),
             Self::InformationRequested { rules_version, .. }
+            | Self::ChildEnded { rules_version, .. }
             | Self::ReturnProposed { rules_version, .. } => Some(rules_version),
             _ => None,
         }
@@ -198,6 +218,8 @@ impl AssignmentEvent {
             | Self::InformationArrived { hop, .. }
             | Self::PauseEnded { hop }
             | Self::ReferredOnward { hop, .. }
+            | Self::ChildDispatched { hop, .. }
+            | Self::ChildEnded { hop, .. }
             | Self::ReturnProposed { hop, .. }
             | Self::CancellationConfirmed { hop }
             | Self::CancellationDeclined { hop, .. }
@@ -218,16 +240,23 @@ impl AssignmentEvent {
                     answer_due_at: *answer_due_at,
                 })
             }
-            Self::InformationArrived { answer_due_at, .. } => {
-                Some(ReceiverMove::InformationArrived {
-                    answer_due_at: *answer_due_at,
-                })
-            }
+            Self::InformationArrived {
+                question,
+                answer_due_at,
+                ..
+            } => Some(ReceiverMove::InformationArrived {
+                question: *question,
+                answer_due_at: *answer_due_at,
+            }),
             Self::PauseEnded { .. } => Some(ReceiverMove::PauseEnded),
             Self::Accepted(_) => Some(ReceiverMove::Accepted),
             Self::ReferredOnward { child, .. } => {
                 Some(ReceiverMove::ReferredOnward { child: *child })
             }
+            Self::ChildDispatched { .. } => Some(ReceiverMove::ChildDispatched),
+            Self::ChildEnded { answer_due_at, .. } => Some(ReceiverMove::ChildEnded {
+                answer_due_at: *answer_due_at,
+            }),
             Self::ReturnProposed {
                 decision_due_at, ..
             } => Some(ReceiverMove::ReturnProposed {
@@ -287,13 +316,24 @@ impl Aggregate for Assignment {
                 self.paused_until = *paused_until;
                 self.has_paused |= paused_until.is_some();
             }
-            AssignmentEvent::InformationArrived { version, .. } => {
-                self.view.sent(SenderMove::InformationSupplied);
-                self.paused_until = None;
+            AssignmentEvent::InformationArrived {
+                question, version, ..
+            } => {
+                let question = *question;
+                self.view.sent(SenderMove::InformationSupplied { question });
+                if question >= self.view.questions() {
+                    self.paused_until = None;
+                }
                 self.noted = *version;
             }
-            AssignmentEvent::PauseEnded { .. } => self.paused_until = None,
-            AssignmentEvent::Accepted(acceptance) => self.accepted_by = Some(acceptance.by),
+            // The question is over: what comes now changes no due time.
+            AssignmentEvent::PauseEnded { .. } | AssignmentEvent::ReturnProposed { .. } => {
+                self.paused_until = None;
+            }
+            AssignmentEvent::Accepted(acceptance) => {
+                self.accepted_by = Some(acceptance.by);
+                self.paused_until = None;
+            }
             AssignmentEvent::SenderMoveNoted { moved, version, .. } => {
                 self.view.sent(*moved);
                 self.noted = *version;
@@ -305,7 +345,8 @@ impl Aggregate for Assignment {
             AssignmentEvent::Received { .. }
             | AssignmentEvent::AcceptRepeated { .. }
             | AssignmentEvent::ReferredOnward { .. }
-            | AssignmentEvent::ReturnProposed { .. }
+            | AssignmentEvent::ChildDispatched { .. }
+            | AssignmentEvent::ChildEnded { .. }
             | AssignmentEvent::CancellationConfirmed { .. }
             | AssignmentEvent::CancellationDeclined { .. }
             | AssignmentEvent::WorkStarted { .. } => {}
@@ -322,6 +363,11 @@ impl Assignment {
     /// None until it is assigned.
     pub fn dispatch(&self) -> Option<&Dispatch> {
         self.dispatch.as_deref()
+    }
+
+    /// None until it is assigned.
+    pub fn terms(&self) -> Option<&Terms> {
+        self.dispatch().map(|sent| &sent.terms)
     }
 
     /// When the clock runs on without the information, while it is awaited.
@@ -355,8 +401,7 @@ impl Assignment {
         command: &AssignmentCommand,
         on: &Occasion,
     ) -> Result<Vec<AssignmentEvent>, AssignmentRejection> {
-        let terms = self.dispatch().map(|dispatch| &dispatch.terms);
-        let roles = terms.map_or_else(|| possible_roles(&on.actor), |of| hop_roles(&on.actor, of));
+        let roles = places_in(&on.actor, self.terms());
         match command.kind() {
             Some(kind) => drop(table.allow(self.view.state(), kind, &roles)?),
             None if roles != [HopRole::System] => return Err(AssignmentRejection::NotSystem),
@@ -418,9 +463,16 @@ impl Assignment {
             AssignmentCommand::NoteSenderMove { moved, version } => {
                 self.note_move(hop, *moved, *version)?
             }
-            AssignmentCommand::NoteInformation { answer, version } => {
-                self.note_information(dispatch, answer, *version, on)?
-            }
+            AssignmentCommand::NoteInformation {
+                answer,
+                question,
+                version,
+            } => self.note_information(dispatch, answer, *question, *version, on)?,
+            AssignmentCommand::NoteChild {
+                child,
+                ended,
+                rules,
+            } => self.note_child(dispatch, *child, *ended, rules, on)?,
             AssignmentCommand::NoteRelease => {
                 self.check_unruled()?;
                 AssignmentEvent::CustodyConfirmed { hop }
@@ -430,7 +482,6 @@ impl Assignment {
                 AssignmentEvent::AcceptanceLapsed {
                     hop,
                     because: *because,
-                    withdraw: self.view.child(),
                 }
             }
         };

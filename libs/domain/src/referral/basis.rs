@@ -1,12 +1,16 @@
 //! On what a hop may tell another region about a young person, and who must look at it first.
 
+use std::collections::BTreeSet;
+
 use eventsourcing::RejectionKind;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::WorkerId;
+use crate::ids::{OrganizationId, WorkerId};
 use crate::intake::AgeBand;
+use crate::intake::consent::ConsentGiver;
 use crate::sealed::{Sealed, Text};
-use crate::values::{DisclosureBasis, RiskLevel};
+use crate::values::{DisclosureBasis, Party, RiskLevel};
 
 /// Why the hop may be sent, as its submitter says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +22,25 @@ pub struct Submission {
     pub age_band: AgeBand,
     /// The guardian may be the one who does harm: neither asked nor told.
     pub guardian_suspected: bool,
+    /// What the intake's ledger says was given for a referral.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consents: Vec<Consent>,
+}
+
+/// A consent to a referral as it stands in the ledger of the case's intake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    pub by: ConsentGiver,
+    /// Who may be told.
+    pub receivers: BTreeSet<OrganizationId>,
+    pub valid_until: Option<Timestamp>,
+}
+
+impl Consent {
+    fn covers(&self, to: Party, now: Timestamp) -> bool {
+        let in_force = self.valid_until.is_none_or(|end| now < end);
+        in_force && self.receivers.contains(&to.organization)
+    }
 }
 
 /// Why a basis does not hold.
@@ -34,6 +57,8 @@ pub enum BasisRejection {
     OldEnoughToConsent,
     #[error("a guardian who is suspected can neither be asked nor consent")]
     GuardianSuspected,
+    #[error("no consent is on record that is in force and names the receiver")]
+    ConsentNotGiven,
     #[error("a second person must dispatch what somebody submitted")]
     SecondPerson,
 }
@@ -52,6 +77,7 @@ impl BasisRejection {
             Self::TooYoungToConsent => "TOO_YOUNG_TO_CONSENT",
             Self::OldEnoughToConsent => "OLD_ENOUGH_TO_CONSENT",
             Self::GuardianSuspected => "GUARDIAN_SUSPECTED",
+            Self::ConsentNotGiven => "CONSENT_NOT_GIVEN",
             Self::SecondPerson => "SECOND_PERSON_NEEDED",
         }
     }
@@ -62,6 +88,7 @@ impl BasisRejection {
             Self::TooYoungToConsent => "年满十四周岁方可由本人同意；年龄不详的，按不满十四周岁对待",
             Self::OldEnoughToConsent => "年满十四周岁的，应由本人同意，而非监护人",
             Self::GuardianSuspected => "监护人涉嫌侵害的，不得征询其意见，其同意无效",
+            Self::ConsentNotGiven => "没有对该接收单位有效的同意记录",
             Self::SecondPerson => "提交人不得自行派单，须由另一人审核",
         }
     }
@@ -69,9 +96,10 @@ impl BasisRejection {
     pub(super) fn field(self) -> Option<&'static str> {
         match self {
             Self::ReasonMissing => Some("basis_reason"),
-            Self::TooYoungToConsent | Self::OldEnoughToConsent | Self::GuardianSuspected => {
-                Some("basis")
-            }
+            Self::TooYoungToConsent
+            | Self::OldEnoughToConsent
+            | Self::GuardianSuspected
+            | Self::ConsentNotGiven => Some("basis"),
             Self::SecondPerson => None,
         }
     }
@@ -100,15 +128,33 @@ pub(crate) fn check_basis(
 }
 
 impl Submission {
-    /// Whether the basis holds on what the submitter says.
-    pub(super) fn check(&self) -> Result<(), BasisRejection> {
+    /// Whether the basis holds for telling this receiver, on what is recorded.
+    pub(super) fn check(&self, to: Party, now: Timestamp) -> Result<(), BasisRejection> {
         let has_reason = self.basis_reason.is_some();
         check_basis(
             self.basis,
             self.age_band,
             self.guardian_suspected,
             has_reason,
-        )
+        )?;
+        match self.basis {
+            DisclosureBasis::ConsentSelf => self.check_given(ConsentGiver::Subject, to, now),
+            DisclosureBasis::ConsentGuardian => self.check_given(ConsentGiver::Guardian, to, now),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_given(
+        &self,
+        by: ConsentGiver,
+        to: Party,
+        now: Timestamp,
+    ) -> Result<(), BasisRejection> {
+        let mut of_giver = self.consents.iter().filter(|consent| consent.by == by);
+        if of_giver.any(|consent| consent.covers(to, now)) {
+            return Ok(());
+        }
+        Err(BasisRejection::ConsentNotGiven)
     }
 
     /// Whether `approver` may dispatch what `submitter` submitted.

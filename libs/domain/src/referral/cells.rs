@@ -3,7 +3,8 @@
 use eventsourcing::{Actor, Aggregate, Occasion, Rejection, RejectionKind};
 
 use super::assignment::{Assignment, AssignmentCommand, AssignmentRejection};
-use super::roles::{hop_roles, possible_roles};
+use super::moves::ReceiverMove;
+use super::roles::{hop_roles, places_in};
 use super::samples::*;
 use super::sender::{Referral, ReferralCommand, ReferralRejection};
 use super::terms::Terms;
@@ -21,7 +22,15 @@ struct Hop {
 
 /// The relay is also the receiver; or nobody, to tell the two places apart.
 fn hop_in(state: Option<HopState>, relayed: bool) -> Hop {
-    let moves = state.map(path).unwrap_or_default();
+    let mut moves = state.map(path).unwrap_or_default();
+    if state == Some(HopState::Received) {
+        // Back from a question that nobody has answered: it still can be.
+        moves = [
+            path(HopState::InfoRequested),
+            vec![Move::R(ReceiverMove::PauseEnded)],
+        ]
+        .concat();
+    }
     let mut terms = terms();
     terms.relay = terms.relay.filter(|_| relayed);
     let mut hop = Hop {
@@ -91,6 +100,7 @@ fn willing(kind: HopCommand, hop: &Hop) -> Willing {
         }
         HopCommand::Dispatch => Willing::Sender(ReferralCommand::Dispatch {
             tenure: Some(opened()),
+            consents: vec![],
             escalate_to: Some(unit(CENTRAL)),
             rules,
         }),
@@ -116,6 +126,9 @@ fn willing(kind: HopCommand, hop: &Hop) -> Willing {
         }),
         HopCommand::Withdraw => Willing::Sender(ReferralCommand::Withdraw {
             because: WithdrawalReason::ParentCancelled,
+        }),
+        HopCommand::Lapse => Willing::Sender(ReferralCommand::Withdraw {
+            because: WithdrawalReason::CustodyGone,
         }),
         HopCommand::Receive => Willing::Receiver(AssignmentCommand::Receive),
         HopCommand::RequestInformation => {
@@ -198,7 +211,7 @@ fn state_for(kind: HopCommand, hop: &Hop) -> Option<HopState> {
 
 fn roles_for(kind: HopCommand, hop: &Hop, actor: &Actor) -> Vec<HopRole> {
     match state_for(kind, hop) {
-        None if !matches!(kind, HopCommand::Draft | HopCommand::Escalate) => possible_roles(actor),
+        None if !matches!(kind, HopCommand::Draft | HopCommand::Escalate) => places_in(actor, None),
         _ => hop_roles(actor, &hop.terms),
     }
 }
@@ -295,11 +308,17 @@ fn whoever_has_no_place_in_the_hop_is_refused_before_its_state_is_told() {
     let no = decide(&hop, TABLE, HopCommand::Accept, &stranger).unwrap_err();
     assert_eq!(no.kind(), RejectionKind::Forbidden);
     assert!(no.allowed.is_empty());
-    // Nor does an auditor learn whether a hop exists.
+    // A hop that is not here is answered in the same words.
     let nothing = hop_in(None, true);
-    let auditor = acting(NANJING, Role::Auditor);
-    let no = decide(&nothing, TABLE, HopCommand::Accept, &auditor).unwrap_err();
-    assert_eq!(no.kind(), RejectionKind::Forbidden);
+    let missing = decide(&nothing, TABLE, HopCommand::Accept, &stranger).unwrap_err();
+    assert_eq!(
+        (missing.zh(), missing.to_string()),
+        (no.zh(), no.to_string())
+    );
+    assert_eq!(
+        (missing.reason(), missing.allowed()),
+        (no.reason(), no.allowed())
+    );
 }
 
 #[test]

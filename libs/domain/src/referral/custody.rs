@@ -63,6 +63,8 @@ pub enum CustodyEvent {
     /// From here on `to` is the custodian.
     CustodyReleased {
         from: Party,
+        /// The hop by which it had come to `from`; none if `from` opened the case.
+        by_hop: Option<ReferralId>,
         to: Party,
         hop: ReferralId,
         epoch: u64,
@@ -338,6 +340,7 @@ impl Custody {
         if let Some(held) = self.held.filter(|held| held.tenure == tenure) {
             return Some(CustodyEvent::CustodyReleased {
                 from: held.tenure.custodian,
+                by_hop: held.tenure.by_hop,
                 to: unit,
                 hop,
                 epoch: held.epoch + 1,

@@ -19,11 +19,16 @@ pub struct HopView {
     /// The receiver accepted, whatever came after.
     accepted: bool,
     ruling: Option<Ruling>,
+    /// How far the hop is that this one was sent on by.
+    onward: Onward,
     questions: u32,
-    answers: u32,
+    /// How many of them have been answered: each answer says how many it knew of.
+    answered: u32,
     cancellations_requested: u32,
     cancellations_declined: u32,
     due_at: Option<Timestamp>,
+    /// The due time whose passing the receiver's duty officer was told of.
+    alarmed_for: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +56,16 @@ enum ReceiverSide {
     Cancelled,
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Onward {
+    /// It is not dispatched yet.
+    #[default]
+    Waiting,
+    UnderWay,
+    /// It came to nothing.
+    Ended,
+}
+
 impl HopView {
     /// The sender moved.
     pub fn sent(&mut self, moved: SenderMove) {
@@ -61,11 +76,14 @@ impl HopView {
                 self.sender = SenderSide::Dispatched;
                 self.due_at = self.due_at.or(Some(answer_due_at));
             }
-            SenderMove::InformationSupplied => self.answers += 1,
+            SenderMove::InformationSupplied { question } => {
+                self.answered = self.answered.max(question);
+            }
             SenderMove::CancellationRequested => self.cancellations_requested += 1,
             SenderMove::Cancelled => self.sender = SenderSide::Cancelled,
             SenderMove::ReturnUpheld => self.sender = SenderSide::Returned,
             SenderMove::Expired => self.sender = SenderSide::Expired,
+            SenderMove::Alarmed { due_at } => self.alarmed_for = Some(due_at),
         }
     }
 
@@ -78,8 +96,14 @@ impl HopView {
                 self.questions += 1;
                 self.due_at = Some(answer_due_at);
             }
-            ReceiverMove::InformationArrived { answer_due_at } => {
-                self.end_question();
+            ReceiverMove::InformationArrived {
+                question,
+                answer_due_at,
+            } => {
+                // An answer to an earlier question leaves the last one open.
+                if question >= self.questions {
+                    self.end_question();
+                }
                 self.due_at = Some(answer_due_at);
             }
             ReceiverMove::PauseEnded => self.end_question(),
@@ -90,6 +114,12 @@ impl HopView {
             ReceiverMove::WorkStarted => self.receiver = ReceiverSide::InProgress,
             ReceiverMove::ReferredOnward { child } => {
                 self.receiver = ReceiverSide::ReferredOnward(child);
+                self.onward = Onward::Waiting;
+            }
+            ReceiverMove::ChildDispatched => self.onward = Onward::UnderWay,
+            ReceiverMove::ChildEnded { answer_due_at } => {
+                self.onward = Onward::Ended;
+                self.due_at = Some(answer_due_at);
             }
             ReceiverMove::ReturnProposed { decision_due_at } => {
                 self.receiver = ReceiverSide::ReturnProposed;
@@ -124,9 +154,9 @@ impl HopView {
             (SenderSide::Nothing, _) => None,
             (SenderSide::Draft, _) => Some(HopState::Draft),
             (SenderSide::Submitted, _) => Some(HopState::Submitted),
-            // Sent on, or given up by both: what crossed it came too late to matter.
-            (_, ReceiverSide::ReferredOnward(_) | ReceiverSide::Cancelled)
-            | (SenderSide::Dispatched, _) => Some(self.at_receiver()),
+            // Given up by both, or on its way elsewhere: what crossed it came too late to matter.
+            (_, ReceiverSide::Cancelled) | (SenderSide::Dispatched, _) => Some(self.at_receiver()),
+            _ if self.child_under_way() => Some(self.at_receiver()),
             (SenderSide::Cancelled, _) => Some(HopState::Cancelled),
             (SenderSide::Returned, _) => Some(HopState::Returned),
             (SenderSide::Expired, _) => Some(HopState::Expired),
@@ -141,7 +171,7 @@ impl HopView {
                 HopState::CancellationRequested
             }
             ReceiverSide::Nothing => HopState::Dispatched,
-            ReceiverSide::InfoRequested if self.answers < self.questions => HopState::InfoRequested,
+            ReceiverSide::InfoRequested if self.unanswered() => HopState::InfoRequested,
             ReceiverSide::Received | ReceiverSide::InfoRequested => HopState::Received,
             ReceiverSide::ReturnProposed => HopState::ReturnProposed,
             ReceiverSide::Accepted => HopState::Accepted,
@@ -149,18 +179,20 @@ impl HopView {
         }
     }
 
-    /// When the next answer is due: the receiver's, or the decision on a return. None if none is.
+    /// When the next answer is due: the receiver's, the decision on a return, or the next unit to
+    /// send it on to. None if none is.
     pub fn due_at(&self) -> Option<Timestamp> {
-        let awaited = matches!(
-            self.state(),
+        let awaited = match self.state() {
             Some(
                 HopState::Dispatched
-                    | HopState::Received
-                    | HopState::InfoRequested
-                    | HopState::ReturnProposed
-                    | HopState::CancellationRequested
-            )
-        );
+                | HopState::Received
+                | HopState::InfoRequested
+                | HopState::ReturnProposed
+                | HopState::CancellationRequested,
+            ) => true,
+            Some(HopState::ReferredOnward) => !self.child_under_way(),
+            _ => false,
+        };
         self.due_at.filter(|_| awaited && !self.accepted)
     }
 
@@ -186,8 +218,29 @@ impl HopView {
         }
     }
 
-    /// Whether the system gave it up at its due time, whatever crossed that.
-    pub fn expired(&self) -> bool {
-        self.sender == SenderSide::Expired
+    /// Whether it was sent on by a hop that has been dispatched and has not come to nothing.
+    pub fn child_under_way(&self) -> bool {
+        self.child().is_some() && self.onward == Onward::UnderWay
+    }
+
+    /// Whether the hop that it was sent on by came to nothing.
+    pub fn child_ended(&self) -> bool {
+        self.child().is_some() && self.onward == Onward::Ended
+    }
+
+    /// How many questions the receiver has asked.
+    pub fn questions(&self) -> u32 {
+        self.questions
+    }
+
+    /// Whether the last question has no answer, awaited or not.
+    pub fn unanswered(&self) -> bool {
+        self.answered < self.questions
+    }
+
+    /// Whether the receiver's duty officer knows that what is due now is late.
+    pub fn alarmed(&self) -> bool {
+        self.due_at()
+            .is_some_and(|due| self.alarmed_for == Some(due))
     }
 }

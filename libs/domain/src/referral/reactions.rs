@@ -123,13 +123,23 @@ pub fn tell_receiver(seen: &Seen, here: Region) -> Option<Reaction> {
                 dispatch.terms.to,
                 AssignmentCommand::Assign(dispatch.clone()),
             ),
-            ReferralEvent::InformationSupplied { hop, to, answer } => {
-                let answer = answer.clone();
-                (
-                    *hop,
-                    *to,
-                    AssignmentCommand::NoteInformation { answer, version },
-                )
+            ReferralEvent::InformationSupplied {
+                hop,
+                to,
+                answer,
+                question,
+            } => (
+                *hop,
+                *to,
+                AssignmentCommand::NoteInformation {
+                    answer: answer.clone(),
+                    question: *question,
+                    version,
+                },
+            ),
+            ReferralEvent::DutyOfficerAlarmed { hop, to, due_at } => {
+                let due_at = *due_at;
+                (*hop, *to, noted(SenderMove::Alarmed { due_at }))
             }
             ReferralEvent::Cancelled {
                 hop,
@@ -147,7 +157,6 @@ pub fn tell_receiver(seen: &Seen, here: Region) -> Option<Reaction> {
             | ReferralEvent::SubmissionRefused { .. }
             // Never dispatched: the receiver does not know of it.
             | ReferralEvent::Cancelled { tenure: None, .. }
-            | ReferralEvent::DutyOfficerAlarmed { .. }
             | ReferralEvent::ReceiverMoveNoted { .. }
             | ReferralEvent::RulingNoted { .. } => return None,
         },
@@ -209,6 +218,7 @@ pub fn keep_custody(seen: &Seen, here: Region) -> Option<Reaction> {
             to,
             hop,
             epoch,
+            ..
         }) if to.region() == here => CustodyCommand::Take {
             from: *from,
             to: *to,
@@ -228,16 +238,15 @@ pub fn keep_custody(seen: &Seen, here: Region) -> Option<Reaction> {
 /// Hops of this region that are no longer wanted because of what became of another.
 pub fn withdraw(seen: &Seen, here: Region) -> Option<Reaction> {
     let (unwanted, because) = match &seen.event {
-        HopEvent::Referral(
-            ReferralEvent::ReceiverMoveNoted { withdraw, .. }
-            | ReferralEvent::RulingNoted { withdraw, .. },
-        ) => (*withdraw, WithdrawalReason::AnsweredAfterAll),
-        HopEvent::Assignment(AssignmentEvent::SenderMoveNoted { withdraw, .. }) => {
+        HopEvent::Referral(ReferralEvent::ReceiverMoveNoted { withdraw, .. }) => {
             (*withdraw, WithdrawalReason::ParentCancelled)
         }
-        HopEvent::Assignment(AssignmentEvent::AcceptanceLapsed { withdraw, .. }) => {
-            (*withdraw, WithdrawalReason::ParentVoided)
-        }
+        HopEvent::Assignment(AssignmentEvent::SenderMoveNoted {
+            withdraw, moved, ..
+        }) => match moved {
+            SenderMove::Expired => (*withdraw, WithdrawalReason::ParentExpired),
+            _ => (*withdraw, WithdrawalReason::ParentCancelled),
+        },
         _ => return None,
     };
     let hop = unwanted.filter(|_| seen.region == here)?;
@@ -249,9 +258,17 @@ pub fn withdraw(seen: &Seen, here: Region) -> Option<Reaction> {
 
 /// What the system does with a hop that was not answered in time: both commands in one append.
 ///
-/// `above` is the desk above `sent.escalate_to`: who gets the new hop if it is not answered either.
-pub fn expire(sent: &Dispatch, above: Option<Party>, rules: &Arc<RuleSet>) -> Vec<Reaction> {
-    let Some(to) = sent.escalate_to else {
+/// `to` is the desk above the receiver, and `above` the one above that: who gets the new hop if it
+/// is not answered either. Where there is none, or the sender itself is that desk, nobody else can
+/// be asked: the receiver's duty officer is alarmed, and the hop stays listed with both.
+pub fn expire(
+    sent: &Dispatch,
+    to: Option<Party>,
+    above: Option<Party>,
+    rules: &Arc<RuleSet>,
+) -> Vec<Reaction> {
+    let sender = sent.terms.from.organization;
+    let Some(to) = to.filter(|to| to.organization != sender) else {
         let alarm = ReferralCommand::Expire { escalated: None };
         return vec![Reaction::Referral(sent.hop, alarm)];
     };

@@ -10,21 +10,27 @@ use crate::values::{Party, Role};
 
 /// The places that `actor` holds in a hop; none if it is no concern of theirs.
 pub fn hop_roles(actor: &Actor, terms: &Terms) -> Vec<HopRole> {
+    roles_between(actor, terms.from, terms.to, terms.relay)
+}
+
+/// As [`hop_roles`], for a hop that is only about to be drafted.
+pub fn roles_between(actor: &Actor, from: Party, to: Party, relay: Option<Party>) -> Vec<HopRole> {
     roles(actor, |organization| Places {
-        sender: organization == terms.from.organization,
-        receiver: organization == terms.to.organization,
+        sender: organization == from.organization,
+        receiver: organization == to.organization,
         // A relay that neither sends nor receives the hop rules in its own region, not here.
-        relay: organization == terms.to.organization && is(terms.relay, organization),
+        relay: organization == to.organization && is(relay, organization),
     })
 }
 
-/// The places that `actor` could hold in some hop: what a missing hop may be answered by.
-pub fn possible_roles(actor: &Actor) -> Vec<HopRole> {
-    roles(actor, |_| Places {
-        sender: true,
-        receiver: true,
-        relay: true,
-    })
+/// As [`hop_roles`]; in a hop that is not here nobody has a place, so that it is answered like one
+/// that is no concern of the actor's.
+pub fn places_in(actor: &Actor, terms: Option<&Terms>) -> Vec<HopRole> {
+    match terms {
+        Some(terms) => hop_roles(actor, terms),
+        None if matches!(actor, Actor::System { .. }) => vec![HopRole::System],
+        None => Vec::new(),
+    }
 }
 
 struct Places {

@@ -98,6 +98,11 @@ pub(super) fn rules() -> Arc<RuleSet> {
         let rules = json!({
             "version": "2026-01", "first_action": limits, "answer": limits,
             "return_decision": limits, "first_follow_up": limits,
+            "relay_grace": {
+                "immediate": { "minutes": 5 }, "high": { "minutes": 15 },
+                "medium": { "minutes": 60 }, "low": { "minutes": 240 },
+                "watch": { "minutes": 1440 },
+            },
             "info_pause": { "at_most": { "minutes": 1440 }, "never_at": ["Immediate"] },
             "callbacks": { "failed_attempts": 5, "within_minutes": 120, "risk_at_least": "High" },
             "calendar": {
@@ -156,6 +161,7 @@ pub(super) fn emergency() -> Submission {
         basis_reason: Some(words()),
         age_band: AgeBand::FourteenToSeventeen,
         guardian_suspected: false,
+        consents: vec![],
     }
 }
 
@@ -286,10 +292,11 @@ fn sender_event(moved: SenderMove) -> ReferralEvent {
             reason: words(),
         },
         SenderMove::Dispatched { .. } => ReferralEvent::Dispatched(Box::new(dispatch())),
-        SenderMove::InformationSupplied => ReferralEvent::InformationSupplied {
+        SenderMove::InformationSupplied { question } => ReferralEvent::InformationSupplied {
             hop,
             to,
             answer: words(),
+            question,
         },
         SenderMove::CancellationRequested => {
             ReferralEvent::CancellationRequested { hop, to, reason }
@@ -312,6 +319,7 @@ fn sender_event(moved: SenderMove) -> ReferralEvent {
             due_at: at(240),
             escalated: super::reactions::escalation_of(hop),
         },
+        SenderMove::Alarmed { due_at } => ReferralEvent::DutyOfficerAlarmed { hop, to, due_at },
     }
 }
 
@@ -329,9 +337,13 @@ fn receiver_event(moved: ReceiverMove) -> AssignmentEvent {
                 rules_version,
             }
         }
-        ReceiverMove::InformationArrived { answer_due_at } => AssignmentEvent::InformationArrived {
+        ReceiverMove::InformationArrived {
+            question,
+            answer_due_at,
+        } => AssignmentEvent::InformationArrived {
             hop,
             answer: words(),
+            question,
             answer_due_at,
             version: Version(4),
         },
@@ -346,6 +358,16 @@ fn receiver_event(moved: ReceiverMove) -> AssignmentEvent {
             child,
             to: unit(QINGDAO),
             reason: words(),
+        },
+        ReceiverMove::ChildDispatched => AssignmentEvent::ChildDispatched {
+            hop,
+            child: super::samples::hop(2),
+        },
+        ReceiverMove::ChildEnded { answer_due_at } => AssignmentEvent::ChildEnded {
+            hop,
+            child: super::samples::hop(2),
+            answer_due_at,
+            rules_version,
         },
         ReceiverMove::ReturnProposed { decision_due_at } => AssignmentEvent::ReturnProposed {
             hop,

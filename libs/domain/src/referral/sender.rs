@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::CONTEXT;
-use super::basis::Submission;
+use super::basis::{Consent, Submission};
 use super::hop_view::HopView;
 use super::moves::{ReceiverMove, Ruling, SenderMove};
-use super::roles::{hop_roles, possible_roles};
+use super::roles::places_in;
 use super::terms::{CancellationReason, Dispatch, Draft, Tenure, Terms};
 use super::transitions::{TABLE, TransitionTable};
 use super::words::{HopCommand, HopRole, WithdrawalReason};
@@ -36,6 +36,8 @@ pub enum ReferralCommand {
         /// What this region's custody of the case says, for a hop whose draft does not say whose
         /// custody it asks for.
         tenure: Option<Tenure>,
+        /// What the ledger says now: it may have been withdrawn since the submission.
+        consents: Vec<Consent>,
         escalate_to: Option<Party>,
         rules: Arc<RuleSet>,
     },
@@ -108,6 +110,8 @@ pub enum ReferralEvent {
         hop: ReferralId,
         to: Party,
         answer: Sealed<Text>,
+        /// How many questions it answers: all that the sender knew of.
+        question: u32,
     },
     Returned {
         hop: ReferralId,
@@ -136,8 +140,6 @@ pub enum ReferralEvent {
     RulingNoted {
         hop: ReferralId,
         ruling: Ruling,
-        /// As above.
-        withdraw: Option<ReferralId>,
     },
 }
 
@@ -155,6 +157,9 @@ impl ReferralCommand {
             Self::SupplyInformation { .. } => Some(HopCommand::SupplyInformation),
             Self::UpholdReturn { .. } => Some(HopCommand::UpholdReturn),
             Self::Expire { .. } => Some(HopCommand::Expire),
+            Self::Withdraw {
+                because: WithdrawalReason::CustodyGone,
+            } => Some(HopCommand::Lapse),
             Self::Withdraw { .. } => Some(HopCommand::Withdraw),
             Self::NoteReceiverMove { .. } | Self::NoteRuling { .. } => None,
         }
@@ -207,12 +212,15 @@ impl ReferralEvent {
             }),
             Self::Cancelled { .. } => Some(SenderMove::Cancelled),
             Self::CancellationRequested { .. } => Some(SenderMove::CancellationRequested),
-            Self::InformationSupplied { .. } => Some(SenderMove::InformationSupplied),
+            Self::InformationSupplied { question, .. } => Some(SenderMove::InformationSupplied {
+                question: *question,
+            }),
             Self::Returned { .. } => Some(SenderMove::ReturnUpheld),
             Self::Expired { .. } => Some(SenderMove::Expired),
-            Self::DutyOfficerAlarmed { .. }
-            | Self::ReceiverMoveNoted { .. }
-            | Self::RulingNoted { .. } => None,
+            Self::DutyOfficerAlarmed { due_at, .. } => {
+                Some(SenderMove::Alarmed { due_at: *due_at })
+            }
+            Self::ReceiverMoveNoted { .. } | Self::RulingNoted { .. } => None,
         }
     }
 }
@@ -223,7 +231,6 @@ pub struct Referral {
     view: HopView,
     stage: Stage,
     escalated: Option<ReferralId>,
-    alarmed: bool,
     /// How much of the receiver's stream has been noted.
     noted: Version,
 }
@@ -269,7 +276,6 @@ impl Aggregate for Referral {
                 self.stage = Stage::Dispatched(dispatch.clone());
             }
             ReferralEvent::Expired { escalated, .. } => self.escalated = Some(*escalated),
-            ReferralEvent::DutyOfficerAlarmed { .. } => self.alarmed = true,
             ReferralEvent::ReceiverMoveNoted { moved, version, .. } => {
                 self.view.received(*moved);
                 self.noted = *version;
@@ -278,6 +284,7 @@ impl Aggregate for Referral {
             ReferralEvent::Cancelled { .. }
             | ReferralEvent::CancellationRequested { .. }
             | ReferralEvent::InformationSupplied { .. }
+            | ReferralEvent::DutyOfficerAlarmed { .. }
             | ReferralEvent::Returned { .. } => {}
         }
     }
@@ -320,9 +327,9 @@ impl Referral {
         self.escalated
     }
 
-    /// When the system acts on it: never twice on what it cannot escalate.
+    /// When the system acts on it: once for each due time that passes.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.view.due_at().filter(|_| !self.alarmed)
+        self.view.due_at().filter(|_| !self.view.alarmed())
     }
 
     /// [`Aggregate::decide`] by any table.
@@ -332,8 +339,7 @@ impl Referral {
         command: &ReferralCommand,
         on: &Occasion,
     ) -> Result<Vec<ReferralEvent>, ReferralRejection> {
-        let terms = command.terms().or(self.terms());
-        let roles = terms.map_or_else(|| possible_roles(&on.actor), |of| hop_roles(&on.actor, of));
+        let roles = places_in(&on.actor, command.terms().or(self.terms()));
         match command.kind() {
             Some(kind) => drop(table.allow(self.view.state(), kind, &roles)?),
             None if roles != [HopRole::System] => return Err(ReferralRejection::NotSystem),
@@ -354,9 +360,10 @@ impl Referral {
             },
             ReferralCommand::Dispatch {
                 tenure,
+                consents,
                 escalate_to,
                 rules,
-            } => self.send(*tenure, *escalate_to, rules, on)?,
+            } => self.send(*tenure, consents, *escalate_to, rules, on)?,
             ReferralCommand::Cancel {
                 reason,
                 custody_told,

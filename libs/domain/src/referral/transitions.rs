@@ -69,24 +69,30 @@ const ROWS: &[Row] = &[
     row(S::Draft, C::Submit, SenderWorker, S::Submitted),
     row(S::Draft, C::Cancel, SenderWorker, S::Cancelled),
     row(S::Draft, C::Withdraw, System, S::Cancelled),
+    row(S::Draft, C::Lapse, System, S::Cancelled),
 
     row(S::Submitted, C::Dispatch, SenderSupervisor, S::Dispatched),
     row(S::Submitted, C::RefuseSubmission, SenderSupervisor, S::Draft),
     row(S::Submitted, C::Cancel, SenderWorker, S::Cancelled),
     row(S::Submitted, C::Withdraw, System, S::Cancelled),
+    row(S::Submitted, C::Lapse, System, S::Cancelled),
 
     row(S::Dispatched, C::Receive, ReceiverWorker, S::Received),
     row(S::Dispatched, C::Cancel, SenderWorker, S::Cancelled),
     row(S::Dispatched, C::Withdraw, System, S::Cancelled),
+    row(S::Dispatched, C::Lapse, System, S::Cancelled),
     row(S::Dispatched, C::Expire, System, S::Expired),
 
     row(S::Received, C::RequestInformation, ReceiverWorker, S::InfoRequested),
+    // Late: the wait for it is over.
+    row(S::Received, C::SupplyInformation, SenderWorker, S::Received),
     row(S::Received, C::Accept, ReceiverAuthorised, S::Accepted),
     // Whoever sends on what they have not accepted makes a draft that a second person looks at.
     row(S::Received, C::ReferOnward, ReceiverWorker, S::ReferredOnward),
     row(S::Received, C::ProposeReturn, ReceiverWorker, S::ReturnProposed),
     row(S::Received, C::RequestCancellation, SenderWorker, S::CancellationRequested),
     row(S::Received, C::Withdraw, System, S::CancellationRequested),
+    row(S::Received, C::Lapse, System, S::Cancelled),
     row(S::Received, C::Expire, System, S::Expired),
 
     row(S::InfoRequested, C::SupplyInformation, SenderWorker, S::Received),
@@ -95,11 +101,13 @@ const ROWS: &[Row] = &[
     row(S::InfoRequested, C::ProposeReturn, ReceiverWorker, S::ReturnProposed),
     row(S::InfoRequested, C::RequestCancellation, SenderWorker, S::CancellationRequested),
     row(S::InfoRequested, C::Withdraw, System, S::CancellationRequested),
+    row(S::InfoRequested, C::Lapse, System, S::Cancelled),
     row(S::InfoRequested, C::Expire, System, S::Expired),
 
     row(S::ReturnProposed, C::UpholdReturn, SenderSupervisor, S::Returned),
     row(S::ReturnProposed, C::Accept, ReceiverAuthorised, S::Accepted),
     row(S::ReturnProposed, C::Withdraw, System, S::CancellationRequested),
+    row(S::ReturnProposed, C::Lapse, System, S::Cancelled),
     row(S::ReturnProposed, C::Expire, System, S::Expired),
 
     // The same person again: a retry with a new request id, not a mistake.
@@ -119,18 +127,23 @@ const ROWS: &[Row] = &[
     row(S::ReferredOnward, C::ReferOnward, ReceiverAuthorised, S::ReferredOnward),
     row(S::ReferredOnward, C::ReferOnward, Relay, S::ReferredOnward),
     row(S::ReferredOnward, C::Void, System, S::Cancelled),
+    // While the hop it was sent on by is not under way, its clock runs.
+    row(S::ReferredOnward, C::Expire, System, S::Expired),
+    row(S::ReferredOnward, C::Lapse, System, S::Cancelled),
 
     row(S::CancellationRequested, C::ConfirmCancellation, ReceiverAuthorised, S::Cancelled),
     back(S::CancellationRequested, C::DeclineCancellation, ReceiverAuthorised),
     // A receiver that stays silent holds up neither the request nor the child.
     row(S::CancellationRequested, C::Expire, System, S::Expired),
     row(S::CancellationRequested, C::Void, System, S::Cancelled),
+    row(S::CancellationRequested, C::Lapse, System, S::Cancelled),
 
     // Accepted, cancelled by both, and only then ruled on.
     row(S::Cancelled, C::Void, System, S::Cancelled),
 
     // Late, and honoured: better two units that answer than none.
     row(S::Expired, C::Accept, ReceiverAuthorised, S::Accepted),
+    row(S::Expired, C::Lapse, System, S::Cancelled),
 ];
 
 /// Rows, asked before every decision.
@@ -152,6 +165,18 @@ impl TransitionTable<'_> {
         rows.find(|row| row.from == state && row.command == command)
             .copied()
             .ok_or_else(|| self.refusal(state, command, roles))
+    }
+
+    /// Whether any of `roles` may ever give `command`; for who may not, states are no concern.
+    ///
+    /// # Errors
+    /// [`NotAllowed`], which tells nothing of any hop.
+    pub fn check_place(&self, command: HopCommand, roles: &[HopRole]) -> Result<(), NotAllowed> {
+        let mut rows = self.0.iter().filter(|row| row.command == command);
+        if rows.any(|row| roles.contains(&row.by)) {
+            return Ok(());
+        }
+        Err(self.refusal(None, command, &[]))
     }
 
     /// Why none of `roles` may give `command` in `state`, where the table has no row that lets them.

@@ -57,6 +57,8 @@ terms! {
         Expire => "超时处置",
         /// The system takes back a hop that is no longer wanted.
         Withdraw => "收回",
+        /// The system ends a hop of which nothing can come: the custody it asks for went elsewhere.
+        Lapse => "失效",
         Receive => "签收",
         RequestInformation => "要求补充信息",
         Accept => "受理",
@@ -86,7 +88,8 @@ impl HopCommand {
             | Self::SupplyInformation
             | Self::UpholdReturn
             | Self::Expire
-            | Self::Withdraw => true,
+            | Self::Withdraw
+            | Self::Lapse => true,
             Self::Receive
             | Self::RequestInformation
             | Self::Accept
@@ -146,11 +149,11 @@ terms! {
 terms! {
     /// Why the system takes back a hop.
     pub enum WithdrawalReason {
-        /// The hop that it was escalated from was answered after all.
-        AnsweredAfterAll => "原承办方已答复",
         /// The hop that it carries on was cancelled.
         ParentCancelled => "上一环节已撤销",
-        /// The acceptance of the hop that it carries on was void.
-        ParentVoided => "上一环节受理失效",
+        /// The hop that it carries on went to somebody else before this one was sent.
+        ParentExpired => "上一环节已超时提级",
+        /// The custody that it asks for went to somebody else, or never was.
+        CustodyGone => "管护责任已移交其他单位",
     }
 }

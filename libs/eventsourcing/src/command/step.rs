@@ -38,6 +38,20 @@ impl Step {
         }
     }
 
+    /// As [`Self::of`]; but where the rules say no there is nothing left to do, and that stops none of
+    /// the steps beside it. For what a policy does to several streams because of one event.
+    pub fn where_it_applies<A: Aggregate>(id: ScopedId, command: A::Command) -> Self {
+        let step = Self::of::<A>(id, command);
+        let decide = step.decide;
+        Self {
+            stream: step.stream,
+            decide: Arc::new(move |history, on| match decide(history, on) {
+                Err(CommandError::Rejected(_)) => Ok(Vec::new()),
+                decided => decided,
+            }),
+        }
+    }
+
     /// Takes down that a policy did not act on an event, so that a later rebuild does not either.
     pub fn policy_note(id: ScopedId, name: &'static str, data: Value) -> Self {
         Self {

@@ -246,11 +246,15 @@ fn check_on_behalf_of(organization: &str, known: Option<&WhoExists>) -> Result<(
 
 /// The id of a store's rows, and a number in them; empty begins at the beginning.
 fn is_cursor(text: &str) -> bool {
-    let parts = text.rsplit_once('-');
+    // A watch that begins with a list says after a slash how far it has come in that.
+    let (place, listed) = text.split_once('/').unwrap_or((text, ""));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-/~".contains(&byte);
+    let parts = place.rsplit_once('-');
     text.is_empty()
-        || parts.is_some_and(|(store, number)| {
-            Uuid::try_parse(store).is_ok() && store.len() == 36 && is_lower_hex(number, 16)
-        })
+        || listed.bytes().all(plain)
+            && parts.is_some_and(|(store, number)| {
+                Uuid::try_parse(store).is_ok() && store.len() == 36 && is_lower_hex(number, 16)
+            })
 }
 
 /// W3C Trace Context, version 00: what is not of that form is nobody's trace.

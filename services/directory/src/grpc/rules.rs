@@ -18,6 +18,7 @@ pub(super) fn parse(rules: Option<pb::RuleSet>) -> Result<RuleSet, Status> {
         first_action: limits("rules.first_action", rules.first_action)?,
         answer: limits("rules.answer", rules.answer)?,
         return_decision: limits("rules.return_decision", rules.return_decision)?,
+        relay_grace: limits("rules.relay_grace", rules.relay_grace)?,
         info_pause: info_pause(&there("rules.info_pause", rules.info_pause)?)?,
         callbacks: callbacks(there("rules.callbacks", rules.callbacks)?)?,
         first_follow_up: limits("rules.first_follow_up", rules.first_follow_up)?,
@@ -103,6 +104,7 @@ pub(super) fn show(rules: &RuleSet) -> pb::RuleSet {
         first_action: Some(show_limits(&rules.first_action)),
         answer: Some(show_limits(&rules.answer)),
         return_decision: Some(show_limits(&rules.return_decision)),
+        relay_grace: Some(show_limits(&rules.relay_grace)),
         info_pause: Some(pb::InfoPause {
             at_most: show_limit(rules.info_pause.at_most),
             never_at: rules

@@ -152,6 +152,7 @@ impl World {
                 basis_reason: None,
                 age_band: AgeBand::FourteenToSeventeen,
                 guardian_suspected: false,
+                consents: vec![],
             },
             approved_by: None,
             tenure: tenure(from),

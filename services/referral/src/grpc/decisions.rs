@@ -6,22 +6,22 @@ use domain::acting::Acting;
 use domain::directory::RuleSet;
 use domain::ids::{AssignmentId, CaseId, ReferralId};
 use domain::intake::contact::AgeBand;
-use domain::referral::roles::possible_roles;
+use domain::referral::roles::places_in;
 use domain::referral::{
-    Assignment, AssignmentCommand, Custody, CustodyCommand, Draft, HopCommand, HopKind, Referral,
-    ReferralCommand, Submission, TABLE, Terms,
+    Assignment, AssignmentCommand, Consent, Custody, CustodyCommand, Draft, HopCommand, HopKind,
+    HopRole, Referral, ReferralCommand, Submission, TABLE, Tenure, Terms,
 };
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
-use domain::values::{DisclosureBasis, Party};
-use eventsourcing::{Aggregate, RequestContext, ScopedId, Step, StreamId, Version, fold};
+use domain::values::{DisclosureBasis, Party, RiskLevel};
+use eventsourcing::{Aggregate, Answer, RequestContext, ScopedId, Step, StreamId, Version, fold};
 use proto::types::v1 as types;
-use proto::types::v1::CommandResult;
-use service_runtime::grpc::{failure, field, rejected, violation};
-use tonic::{Code, Response, Status};
+use service_runtime::grpc::{failure, field, refused, rejected, violation};
+use tonic::{Code, Status};
 use vault::SealingPlace;
 
 use super::ReferralApi;
 use crate::relay::relay_of;
+use crate::subject::Subject;
 
 /// Characters of a text about a hop.
 const LONGEST_TEXT: usize = 4_000;
@@ -42,7 +42,7 @@ impl ReferralApi {
         call: &RequestContext,
     ) -> Result<Existing<Referral>, Status> {
         let id: ReferralId = field("referral_id", id)?;
-        self.existing(id.0, command, call).await
+        self.existing(id.0, command, call, Referral::terms).await
     }
 
     /// The hop at its receiver.
@@ -53,20 +53,22 @@ impl ReferralApi {
         call: &RequestContext,
     ) -> Result<Existing<Assignment>, Status> {
         let id: AssignmentId = field("assignment_id", id)?;
-        self.existing(id.0, command, call).await
+        self.existing(id.0, command, call, Assignment::terms).await
     }
 
-    /// Permission is decided before existence: who may never do this learns nothing of the hop.
+    /// Permission is decided before existence, and before anything is sealed: a hop in which one has
+    /// no place and one that is not here are answered the same.
     async fn existing<A: Aggregate>(
         &self,
         id: ScopedId,
         command: HopCommand,
         call: &RequestContext,
+        terms: impl Fn(&A) -> Option<&Terms>,
     ) -> Result<Existing<A>, Status> {
-        self.find(id).await?.ok_or_else(|| {
-            let roles = possible_roles(&call.actor);
-            rejected(&TABLE.refusal(None, command, &roles).into())
-        })
+        let found: Option<Existing<A>> = self.find(id).await?;
+        let terms = found.as_ref().and_then(|hop| terms(&hop.state));
+        may_give(command, &places_in(&call.actor, terms))?;
+        found.ok_or_else(unknown_hop)
     }
 
     /// An aggregate of this region's log, folded; none if it has no event.
@@ -83,30 +85,47 @@ impl ReferralApi {
         }))
     }
 
-    pub(super) async fn decide_sent<R: From<CommandResult>>(
+    pub(super) async fn decide_sent(
         &self,
         hop: &Existing<Referral>,
         command: ReferralCommand,
         call: &RequestContext,
-    ) -> Result<Response<R>, Status> {
-        self.gate.answer(
-            self.commands
-                .handle::<Referral>(hop.id, command, call)
-                .await,
-        )
+    ) -> Result<Answer, Status> {
+        let answer = self.commands.handle::<Referral>(hop.id, command, call);
+        answer.await.map_err(|error| refused(&error))
     }
 
-    pub(super) async fn decide_received<R: From<CommandResult>>(
+    pub(super) async fn decide_received(
         &self,
         id: AssignmentId,
         command: AssignmentCommand,
         call: &RequestContext,
-    ) -> Result<Response<R>, Status> {
-        self.gate.answer(
-            self.commands
-                .handle::<Assignment>(id.0, command, call)
-                .await,
-        )
+    ) -> Result<Answer, Status> {
+        let answer = self.commands.handle::<Assignment>(id.0, command, call);
+        answer.await.map_err(|error| refused(&error))
+    }
+
+    /// Nobody drafts for a case that this region does not know, or plays down what is recorded of it.
+    pub(super) async fn check_case(&self, case: CaseId, risk: RiskLevel) -> Result<(), Status> {
+        let Some(known) = self.recorded(case)? else {
+            let custody = self.find::<Custody>(case.custody_in(self.region).0).await?;
+            let held = custody.and_then(|custody| custody.state.held());
+            return held.map(drop).ok_or_else(|| {
+                let en = "this region neither knows the case nor has its custody";
+                failure(
+                    Code::NotFound,
+                    "CASE_UNKNOWN",
+                    en,
+                    "本地没有该个案，也不承担其管护责任",
+                )
+            });
+        };
+        // Levels are ordered worst first.
+        if known.risk.is_some_and(|recorded| risk > recorded) {
+            let en = "it is lower than the level of the case: reassess the case first";
+            return Err(violation("risk", en, "低于个案的风险等级，请先重新评估"));
+        }
+        Ok(())
     }
 
     /// Whose consent counts follows from what is recorded: what a hop carries on keeps its parent's.
@@ -116,16 +135,7 @@ impl ReferralApi {
         basis: DisclosureBasis,
         reason: &str,
     ) -> Result<Submission, Status> {
-        let parent = match hop.state.terms().map(|terms| terms.kind) {
-            Some(HopKind::Onward { parent }) => self.find(parent.at(self.region).0).await?,
-            _ => None,
-        };
-        let parent: Option<Existing<Assignment>> = parent;
-        let carried = parent.as_ref().and_then(|parent| parent.state.dispatch());
-        let (age_band, guardian_suspected) = match carried.map(|sent| &sent.submission) {
-            Some(carried) => (carried.age_band, carried.guardian_suspected),
-            None => self.recorded(hop.case)?,
-        };
+        let (age_band, guardian_suspected, consents) = self.facts(hop).await?;
         Ok(Submission {
             basis,
             basis_reason: self
@@ -133,16 +143,39 @@ impl ReferralApi {
                 .await?,
             age_band,
             guardian_suspected,
+            consents,
         })
     }
 
-    /// What the intake of the case has recorded of the young person; unknown is under 14.
-    fn recorded(&self, case: CaseId) -> Result<(AgeBand, bool), Status> {
-        let subject = crate::subject::of(&self.rows, case);
-        let subject = subject.map_err(|error| self.gate.store_failed(&error))?;
-        Ok(subject.map_or((AgeBand::Unknown, false), |known| {
-            (known.age_band, known.guardian_suspected)
-        }))
+    /// What is recorded of the young person now; of an unknown age it is under 14.
+    async fn facts(
+        &self,
+        hop: &Existing<Referral>,
+    ) -> Result<(AgeBand, bool, Vec<Consent>), Status> {
+        let parent = match hop.state.terms().map(|terms| terms.kind) {
+            Some(HopKind::Onward { parent }) => self.find(parent.at(self.region).0).await?,
+            _ => None,
+        };
+        let parent: Option<Existing<Assignment>> = parent;
+        let carried = parent.as_ref().and_then(|parent| parent.state.dispatch());
+        if let Some(carried) = carried.map(|sent| &sent.submission) {
+            return Ok((
+                carried.age_band,
+                carried.guardian_suspected,
+                carried.consents.clone(),
+            ));
+        }
+        let known = self.recorded(hop.case)?;
+        Ok(
+            known.map_or((AgeBand::Unknown, false, Vec::new()), |known| {
+                (known.age_band, known.guardian_suspected, known.consents)
+            }),
+        )
+    }
+
+    /// What this region knows of the case besides its hops.
+    fn recorded(&self, case: CaseId) -> Result<Option<Subject>, Status> {
+        crate::subject::of(&self.rows, case).map_err(|error| self.gate.store_failed(&error))
     }
 
     pub(super) async fn dispatch(
@@ -152,10 +185,23 @@ impl ReferralApi {
         let custody = self
             .find::<Custody>(hop.case.custody_in(self.region).0)
             .await?;
-        let held = custody.and_then(|custody| custody.state.held());
+        let custody = custody.map(|custody| custody.state).unwrap_or_default();
+        let tenure = match custody.held() {
+            Some(held) => Some(held.tenure),
+            None if !custody.gone().is_empty() => None,
+            // The case was opened here, and the policy that makes its custody is still to come to it.
+            None => self.recorded(hop.case)?.and_then(|known| {
+                known.opened_by.map(|custodian| Tenure {
+                    custodian,
+                    by_hop: None,
+                })
+            }),
+        };
+        let (_, _, consents) = self.facts(hop).await?;
         let receiver = hop.state.terms().map(|terms| terms.to.organization);
         Ok(ReferralCommand::Dispatch {
-            tenure: held.map(|held| held.tenure),
+            tenure,
+            consents,
             escalate_to: receiver.and_then(|to| self.directory.parent_committee(to)),
             rules: self.rules()?,
         })
@@ -339,6 +385,12 @@ impl ReferralApi {
 
 /// The event that a text is sealed for, and its field.
 type EventField = (&'static str, &'static str);
+
+/// Who may never give this command is told so before anything else.
+pub(super) fn may_give(command: HopCommand, roles: &[HopRole]) -> Result<(), Status> {
+    let checked = TABLE.check_place(command, roles);
+    checked.map_err(|no| rejected(&no.into()))
+}
 
 /// Whether the actor works for this organization.
 pub(super) fn works_for(

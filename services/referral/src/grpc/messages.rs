@@ -14,7 +14,7 @@ use proto::types::v1 as types;
 use service_runtime::grpc::{enum_number, moment};
 use uuid::Uuid;
 
-use crate::inbox::Changed;
+use crate::inbox::Entry;
 use crate::projection::HopRow;
 
 /// `None` for a row that has no terms yet.
@@ -72,7 +72,9 @@ pub(super) fn hop(uuid: Uuid, row: &HopRow) -> Option<pb::Hop> {
         rules_version: sent
             .map(|sent| sent.rules_version.clone())
             .unwrap_or_default(),
-        updated_at: Some(moment(row.updated_at)),
+        updated_at: Some(moment(row.last.at)),
+        duty_officer_alarmed: view.alarmed(),
+        owner_silent_since: row.silent_since().map(moment),
     })
 }
 
@@ -99,38 +101,32 @@ fn kind(kind: HopKind) -> pb::HopKind {
 
 /// `None` where custody has never been.
 pub(super) fn custody(case: CaseId, custody: &Custody) -> Option<pb::Custody> {
-    let gone = custody.gone().last();
-    let held = custody.held().or(gone.map(|gone| gone.held))?;
-    let passed_to = custody
-        .held()
-        .is_none()
-        .then(|| gone.map(|gone| party(gone.to)))
-        .flatten();
+    let (held, last_gone) = (custody.held(), custody.gone().last());
+    if held.is_none() && last_gone.is_none() {
+        return None;
+    }
+    let came_by = held.and_then(|held| held.tenure.by_hop);
     Some(pb::Custody {
         case_id: case.to_string(),
-        custodian: Some(party(held.tenure.custodian)),
-        epoch: held.epoch,
-        by_referral_id: held
-            .tenure
-            .by_hop
-            .map(|hop| hop.to_string())
-            .unwrap_or_default(),
-        passed_to,
+        custodian: held.map(|held| party(held.tenure.custodian)),
+        epoch: held.map_or(0, |held| held.epoch),
+        by_referral_id: came_by.map(|hop| hop.to_string()).unwrap_or_default(),
+        passed_to: last_gone.map(|gone| party(gone.to)),
     })
 }
 
-pub(super) fn inbox_entry(change: &Changed, actor: &Actor) -> pb::InboxEntry {
-    let roles = change
+pub(super) fn inbox_entry(entry: &Entry, actor: &Actor) -> pb::InboxEntry {
+    let roles = entry
         .row
         .terms()
         .map(|terms| hop_roles(actor, terms))
         .unwrap_or_default();
-    let possible = TABLE.allowed(change.row.state(), &roles);
+    let possible = TABLE.allowed(entry.row.state(), &roles);
     pb::InboxEntry {
-        event_id: change.event.to_string(),
-        event_type: change.event_type.clone(),
-        recorded_at: Some(moment(change.row.updated_at)),
-        hop: hop(change.uuid, &change.row),
+        event_id: entry.change.event.to_string(),
+        event_type: entry.change.event_type.clone(),
+        recorded_at: Some(moment(entry.change.at)),
+        hop: hop(entry.change.hop, &entry.row),
         possible_commands: possible
             .iter()
             .map(|command| enum_number::<pb::HopCommand>(command.name()))

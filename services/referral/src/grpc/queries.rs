@@ -162,7 +162,7 @@ impl ReferralApi {
         let desk = self.own_desk(&actor, &request.desk_id)?;
         let (rows, gate) = (self.rows.clone(), self.gate.clone());
         let watched = self.gate.watch(request.resume_cursor, move |cursor| {
-            inbox::changes(&rows, desk, cursor, WATCH_PAGE)
+            inbox::entries(&rows, desk, cursor, WATCH_PAGE)
                 .map_err(|error| gate.store_failed(&error))
         })?;
         Ok(watched
@@ -230,7 +230,9 @@ fn may_see(actor: &Actor, row: &HopRow) -> bool {
             terms.relay,
         ]
     });
-    let mut parties = parties.into_iter().flatten().flatten();
+    // Whoever would get it next, if nobody answers, may be told that nobody does.
+    let above = row.dispatch().and_then(|sent| sent.escalate_to);
+    let mut parties = parties.into_iter().flatten().flatten().chain(above);
     is_auditor(actor) || parties.any(|party| works_for(actor, party.organization))
 }
 
@@ -248,7 +250,7 @@ fn not_shown() -> Status {
     )
 }
 
-fn watched_message(message: Watched<inbox::Changed>, actor: &Actor) -> pb::WatchInboxResponse {
+fn watched_message(message: Watched<inbox::Entry>, actor: &Actor) -> pb::WatchInboxResponse {
     let (cursor, payload) = match message {
         Watched::Item { cursor, item } => {
             (cursor, Payload::Entry(messages::inbox_entry(&item, actor)))

@@ -8,6 +8,7 @@ use directory::reference::ReferenceData;
 use domain::caseteam::{CaseTeam, TaskKind, TaskOrder, TeamEvent};
 use domain::ids::{CaseId, ReferralId, TaskId};
 use domain::intake::{Intake, IntakeEvent};
+use domain::sealed::{Sealed, Text};
 use domain::values::{CaseType, Party, RiskLevel, Role};
 use eventsourcing::testing::envelope;
 use eventsourcing::{
@@ -16,7 +17,7 @@ use eventsourcing::{
 };
 use jiff::{SignedDuration, Timestamp};
 use node::client::{Caller, new_meta};
-use node::{Hosting, Parts, Settings, System};
+use node::{Hosting, Layout, Parts, Settings, System};
 use proto::referral::v1 as pb;
 use proto::referral::v1::referral_service_client::ReferralServiceClient;
 use proto::types::v1 as types;
@@ -43,7 +44,7 @@ pub(crate) struct Bench {
     pub(crate) system: System,
     pub(crate) reference: ReferenceData,
     /// Holds what is on disk until the end.
-    _root: TempDir,
+    root: TempDir,
 }
 
 /// A log that others write; here the tests do.
@@ -88,33 +89,37 @@ pub(crate) fn case(n: u128) -> CaseId {
     CaseId::new(region(SHANGHAI), Uuid::from_u128(n))
 }
 
+async fn run(root: &TempDir, clock: Arc<VirtualClock>) -> System {
+    let regions: Vec<Region> = REGIONS.iter().map(|code| region(code)).collect();
+    let settings = Settings {
+        root: root.path().to_owned(),
+        followed: regions.clone(),
+        addresses: vec!["127.0.0.1:0".parse().unwrap(); regions.len()],
+        regions,
+        clock,
+        log_options: Options {
+            segment_bytes: 1 << 20,
+            ..Options::default()
+        },
+        metrics: None,
+        copies: None,
+    };
+    System::start(settings, &SERVICES).await.unwrap()
+}
+
 impl Bench {
     /// Everybody of the reference data is known, the rules of Central are in force.
     pub(crate) async fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         let clock = Arc::new(VirtualClock::new(START.parse().unwrap()));
-        let regions: Vec<Region> = REGIONS.iter().map(|code| region(code)).collect();
-        let settings = Settings {
-            root: root.path().to_owned(),
-            followed: regions.clone(),
-            addresses: vec!["127.0.0.1:0".parse().unwrap(); regions.len()],
-            regions,
-            clock: clock.clone(),
-            log_options: Options {
-                segment_bytes: 1 << 20,
-                ..Options::default()
-            },
-            metrics: None,
-            copies: None,
-        };
-        let system = System::start(settings, &SERVICES).await.unwrap();
+        let system = run(&root, clock.clone()).await;
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/reference/china.toml");
         let reference = ReferenceData::read(&file).unwrap();
         let bench = Self {
             clock,
             system,
             reference,
-            _root: root,
+            root,
         };
         for code in REGIONS {
             let clock = Arc::new(HybridClock::new(bench.clock.clone()));
@@ -124,6 +129,29 @@ impl Bench {
         }
         bench.settle().await;
         bench
+    }
+
+    /// Stops everything and starts it again without its rows: it has to read all logs again.
+    pub(crate) async fn restart_without_rows(self) -> Self {
+        self.system.stop().await.unwrap();
+        let layout = Layout::new(self.root.path());
+        for code in REGIONS {
+            let rows = layout.rows(region(code), referral::CONTEXT);
+            std::fs::remove_dir_all(rows).unwrap();
+        }
+        let system = run(&self.root, self.clock.clone()).await;
+        let bench = Self { system, ..self };
+        bench.settle().await;
+        bench
+    }
+
+    /// What all referral services have recorded.
+    pub(crate) async fn all_recorded(&self) -> Vec<Vec<Recorded>> {
+        let mut all = Vec::new();
+        for code in REGIONS {
+            all.push(self.recorded(code).await);
+        }
+        all
     }
 
     pub(crate) async fn stop(self) {
@@ -181,10 +209,14 @@ impl Bench {
 
     /// Shanghai's desk opens a case; the rest follows by itself.
     pub(crate) async fn open_case(&self, case: CaseId) {
+        self.open_case_at(case, RiskLevel::High).await;
+    }
+
+    pub(crate) async fn open_case_at(&self, case: CaseId, risk: RiskLevel) {
         let opened = IntakeEvent::CaseOpened {
             custodian: self.reference.desk("sh-12355").unwrap(),
             case_type: CaseType::PsychologicalSupport,
-            risk: RiskLevel::High,
+            risk,
             flags: [].into(),
         };
         self.intake(case, &opened).await;
@@ -193,12 +225,18 @@ impl Bench {
     /// An event of the case's intake, as the intake service would record it.
     pub(crate) async fn intake(&self, case: CaseId, event: &IntakeEvent) {
         let stream = StreamId::new(Intake::KIND, case.0);
-        self.append::<Intake>(SHANGHAI, stream, case, event).await;
+        let events = std::slice::from_ref(event);
+        self.append::<Intake>(SHANGHAI, stream, case, events).await;
     }
 
     /// A first task for whoever handles the hop in a region.
     pub(crate) async fn add_task(&self, code: &str, case: CaseId, hop: ReferralId) {
-        let order = TaskOrder {
+        self.add_tasks(code, case, hop, 1).await;
+    }
+
+    /// Several of them in one append.
+    pub(crate) async fn add_tasks(&self, code: &str, case: CaseId, hop: ReferralId, count: usize) {
+        let order = || TaskOrder {
             task: TaskId::new(region(code), Uuid::now_v7()),
             kind: TaskKind::ContactFamily,
             note: None,
@@ -207,38 +245,46 @@ impl Bench {
             due_at: self.now(),
         };
         let stream = StreamId::new(CaseTeam::KIND, case.team_in(region(code)).0);
-        let event = TeamEvent::TaskAdded { hop, order };
-        self.append::<CaseTeam>(code, stream, case, &event).await;
+        let added = || TeamEvent::TaskAdded {
+            hop,
+            order: order(),
+        };
+        let events: Vec<_> = (0..count).map(|_| added()).collect();
+        self.append::<CaseTeam>(code, stream, case, &events).await;
     }
 
-    async fn append<A: Aggregate>(
+    pub(crate) async fn append<A: Aggregate>(
         &self,
         code: &str,
         stream: StreamId,
         case: CaseId,
-        event: &A::Event,
+        events: &[A::Event],
     ) {
         let log = self.log(code, A::CONTEXT);
         let history = log.read(&stream, Version(1)).await.unwrap();
         let last = history.last().map(|last| last.envelope.version);
         let expected = last.unwrap_or_default();
-        let decoded = encode(event);
         let request = Uuid::now_v7();
-        let event_type = format!("{}.{}", A::CONTEXT, decoded.name);
-        let envelope = Envelope {
-            dataschema: format!("urn:liandong:{event_type}:1"),
-            event_type,
-            subject: stream.clone(),
-            caseid: Some(case.0),
-            data: decoded.data,
-            requestid: request,
-            recordedtime: self.now(),
-            ..envelope(&log.id().to_string(), A::KIND, expected.0 + 1)
+        let body = |(number, event): (u64, &A::Event)| {
+            let decoded = encode(event);
+            let event_type = format!("{}.{}", A::CONTEXT, decoded.name);
+            let envelope = Envelope {
+                dataschema: format!("urn:liandong:{event_type}:1"),
+                event_type,
+                subject: stream.clone(),
+                caseid: Some(case.0),
+                data: decoded.data,
+                requestid: request,
+                recordedtime: self.now(),
+                ..envelope(&log.id().to_string(), A::KIND, number)
+            };
+            Body::seal(&envelope).unwrap()
         };
+        let events = (expected.0 + 1..).zip(events).map(body).collect();
         let write = Write {
             stream,
             expected,
-            events: vec![Body::seal(&envelope).unwrap()],
+            events,
         };
         let writes = vec![write];
         log.append(Append { request, writes }).await.unwrap();
@@ -275,7 +321,10 @@ impl Bench {
                 continue;
             };
             let custody = found.into_inner().custody.unwrap();
-            if custody.passed_to.is_none() {
+            let held = custody.custodian.is_some();
+            assert_eq!(held, custody.epoch > 0);
+            assert!(held || custody.passed_to.is_some());
+            if held {
                 holders.push(code.to_owned());
             }
         }
@@ -291,11 +340,22 @@ fn message(party: Party) -> types::Party {
     }
 }
 
+/// Ciphertext that nobody opens here.
+pub(crate) fn sealed() -> Sealed<Text> {
+    let uuid = Uuid::from_u128(1);
+    serde_json::from_value(serde_json::json!({
+        "suite": 1, "key": format!("{SHANGHAI}-{uuid}"), "role": "Subject", "class": "Summary",
+        "stream": format!("intake/{SHANGHAI}-{uuid}"), "event": "Triaged", "field": "summary",
+        "commitment": "00", "nonce": "01", "ciphertext": "02",
+    }))
+    .unwrap()
+}
+
 /// The code of a refusal, and its stable reason; and it speaks Chinese.
 pub(crate) fn refusal(status: &Status) -> (Code, String) {
     let details = status.get_error_details();
     let info = details.error_info().expect("every refusal has a reason");
     let chinese = details.localized_message().expect("and a Chinese sentence");
-    assert!(!chinese.message.is_empty());
+    assert!(!chinese.message.is_ascii(), "{}", chinese.message);
     (status.code(), info.reason.clone())
 }

@@ -2,13 +2,13 @@
 
 use domain::ids::{AssignmentId, CaseId, ReferralId};
 use domain::referral::HopCommand;
-use domain::values::Role;
+use domain::values::{Role, Term};
 use node::client::Caller;
 use proto::referral::v1 as pb;
 use proto::types::v1 as types;
 use tonic::Status;
 
-use crate::bench::{Bench, SHANGHAI};
+use crate::bench::{Bench, QINGDAO, SHANGHAI};
 
 const WHY: &str = "the reason, in somebody's words";
 
@@ -60,7 +60,11 @@ impl Bench {
         to: &str,
         risk: types::RiskLevel,
     ) -> ReferralId {
-        self.open_case(case).await;
+        let level = risk.as_str_name().trim_start_matches("RISK_LEVEL_");
+        let level = domain::values::RiskLevel::ALL
+            .iter()
+            .find(|known| known.name().eq_ignore_ascii_case(level));
+        self.open_case_at(case, *level.unwrap()).await;
         let hop = self.drafted_at(case, to, risk).await;
         self.send(
             hop,
@@ -213,7 +217,11 @@ impl Bench {
                 refer_onward,
                 ReferOnwardRequest {
                     assignment_id,
-                    to: Some(self.desk("qd-12355")),
+                    to: Some(self.desk(if at == QINGDAO {
+                        "nj-12355"
+                    } else {
+                        "qd-12355"
+                    })),
                     reason: text()
                 }
             ),
@@ -244,6 +252,7 @@ impl Bench {
             | HopCommand::Escalate
             | HopCommand::Expire
             | HopCommand::Withdraw
+            | HopCommand::Lapse
             | HopCommand::StartWork
             | HopCommand::EndPause
             | HopCommand::Void => panic!("{kind:?} is on no wire"),

@@ -2,6 +2,7 @@
 
 use domain::ids::ReferralId;
 use domain::intake::IntakeEvent;
+use domain::intake::consent::{ConsentEntry, ConsentGiver, ConsentPurpose, ConsentState};
 use domain::intake::contact::{AgeBand, Subject};
 use domain::referral::HopCommand as C;
 use domain::values::Role;
@@ -10,7 +11,7 @@ use proto::referral::v1::HopState as S;
 use proto::types::v1 as types;
 use tonic::Code;
 
-use crate::bench::{Bench, CENTRAL, QINGDAO, SHANGHAI, case, refusal};
+use crate::bench::{Bench, CENTRAL, QINGDAO, SHANGHAI, case, refusal, sealed};
 
 #[tokio::test]
 async fn a_case_goes_from_shanghai_through_central_to_qingdao_with_its_custody() {
@@ -61,11 +62,39 @@ async fn a_case_goes_from_shanghai_through_central_to_qingdao_with_its_custody()
             (S::Accepted, pb::CustodyRuling::Released, "受理", "accepted")
         );
     }
-    bench.add_task(QINGDAO, case(1), second).await;
+    bench.add_tasks(QINGDAO, case(1), second, 3).await;
     bench.add_task(QINGDAO, case(1), second).await;
     assert_eq!(bench.state(CENTRAL, second).await, S::InProgress);
     assert_eq!(bench.count(QINGDAO, "referral.WorkStarted").await, 1);
     assert_eq!(bench.count(QINGDAO, "referral.PolicyDeclined").await, 0);
+    // Where the chain began, people go on seeing what becomes of it.
+    let worker = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client(SHANGHAI).await;
+    let request = pb::GetReferralRequest {
+        hop_id: second.to_string(),
+        consistency_token: String::new(),
+    };
+    let seen = client.get_referral(worker.request(request)).await;
+    let seen = seen.unwrap().into_inner().hop.unwrap();
+    assert_eq!(
+        (seen.state(), seen.custody()),
+        (S::InProgress, pb::CustodyRuling::Released)
+    );
+    let request = pb::ListReferralsRequest {
+        case_id: case(1).to_string(),
+        ..pb::ListReferralsRequest::default()
+    };
+    let listed = client.list_referrals(worker.request(request)).await;
+    assert_eq!(listed.unwrap().into_inner().hops.len(), 2);
+    let desk_id = bench.desk("sh-12355").desk_id;
+    let request = pb::ListInboxRequest {
+        desk_id,
+        ..pb::ListInboxRequest::default()
+    };
+    let inbox = client.list_inbox(worker.request(request)).await;
+    let inbox = inbox.unwrap().into_inner().hops;
+    let ids: Vec<_> = inbox.iter().map(|hop| &hop.referral_id).collect();
+    assert_eq!(ids, [&second.to_string()]);
     bench.stop().await;
 }
 
@@ -103,17 +132,6 @@ async fn what_the_intake_proposes_is_drafted_once() {
     bench.stop().await;
 }
 
-/// Ciphertext that nobody opens here.
-fn sealed() -> domain::sealed::Sealed<domain::sealed::Text> {
-    let uuid = uuid::Uuid::from_u128(1);
-    serde_json::from_value(serde_json::json!({
-        "suite": 1, "key": format!("{SHANGHAI}-{uuid}"), "role": "Subject", "class": "Summary",
-        "stream": format!("intake/{SHANGHAI}-{uuid}"), "event": "Triaged", "field": "summary", "commitment": "00",
-        "nonce": "01", "ciphertext": "02",
-    }))
-    .unwrap()
-}
-
 #[tokio::test]
 async fn a_submission_that_is_refused_can_be_made_again() {
     let bench = Bench::start().await;
@@ -135,6 +153,7 @@ async fn a_submission_that_is_refused_can_be_made_again() {
 #[tokio::test]
 async fn a_unit_without_the_custody_of_the_case_cannot_hand_it_over() {
     let bench = Bench::start().await;
+    bench.intake(case(1), &described(AgeBand::Unknown)).await;
     let hop = bench.drafted(case(1), "qd-12355").await;
     bench.does("sh-worker", Role::Worker, C::Submit, hop).await;
     let supervisor = bench.caller("sh-supervisor", Role::Supervisor);
@@ -213,17 +232,107 @@ async fn whose_consent_counts_follows_from_what_the_intake_recorded() {
     let expected = (Code::InvalidArgument, "TOO_YOUNG_TO_CONSENT".to_owned());
     assert_eq!(refusal(&refused.unwrap_err()), expected);
 
-    let subject = Subject {
-        age_band: AgeBand::FourteenToSeventeen,
-        lives_in: None,
-        identity: None,
-    };
-    let described = IntakeEvent::SubjectDescribed { subject };
-    bench.intake(case(1), &described).await;
+    let old_enough = described(AgeBand::FourteenToSeventeen);
+    bench.intake(case(1), &old_enough).await;
+    // And nobody has asked for a consent, or it names others.
+    let not_given = (Code::InvalidArgument, "CONSENT_NOT_GIVEN".to_owned());
+    let refused = client.submit_referral(worker.request(request())).await;
+    assert_eq!(refusal(&refused.unwrap_err()), not_given);
+    let consent = |state, to| consented(&bench, state, to);
+    let given = ConsentState::Given;
+    bench.intake(case(1), &consent(given, "nj-league")).await;
+    let refused = client.submit_referral(worker.request(request())).await;
+    assert_eq!(refusal(&refused.unwrap_err()), not_given);
+
+    bench.intake(case(1), &consent(given, "qd-league")).await;
     client
         .submit_referral(worker.request(request()))
         .await
         .unwrap();
+    // What is withdrawn before the dispatch counts no more.
+    let withdrawn = consent(ConsentState::Withdrawn, "qd-league");
+    bench.intake(case(1), &withdrawn).await;
+    let supervisor = bench.caller("sh-supervisor", Role::Supervisor);
+    let refused = bench.command(C::Dispatch, SHANGHAI, hop, &supervisor).await;
+    assert_eq!(refusal(&refused.unwrap_err()), not_given);
+    bench.intake(case(1), &consent(given, "qd-league")).await;
+    bench
+        .does("sh-supervisor", Role::Supervisor, C::Dispatch, hop)
+        .await;
+    assert_eq!(bench.state(QINGDAO, hop).await, S::Dispatched);
+    bench.stop().await;
+}
+
+fn described(age_band: AgeBand) -> IntakeEvent {
+    let subject = Subject {
+        age_band,
+        lives_in: None,
+        identity: None,
+    };
+    IntakeEvent::SubjectDescribed { subject }
+}
+
+/// The young person's own words about a referral to a unit.
+fn consented(bench: &Bench, state: ConsentState, to: &str) -> IntakeEvent {
+    let entry = ConsentEntry {
+        state,
+        by: ConsentGiver::Subject,
+        purpose: ConsentPurpose::Referral,
+        scope: [domain::sealed::SealedClass::Summary].into(),
+        receivers: [bench.reference.organization(to).unwrap()].into(),
+        valid_until: None,
+        note: None,
+    };
+    IntakeEvent::ConsentRecorded {
+        entry: entry.into(),
+    }
+}
+
+#[tokio::test]
+async fn nobody_drafts_for_an_unknown_case_or_plays_down_a_known_one() {
+    let bench = Bench::start().await;
+    let worker = bench.caller("sh-worker", Role::Worker);
+    let mut client = bench.client(SHANGHAI).await;
+    let request = bench.draft_request(case(1), "qd-12355");
+    let refused = client.draft_referral(worker.request(request.clone())).await;
+    let expected = (Code::NotFound, "CASE_UNKNOWN".to_owned());
+    assert_eq!(refusal(&refused.unwrap_err()), expected);
+
+    bench.open_case(case(1)).await;
+    let played_down = pb::DraftReferralRequest {
+        risk: types::RiskLevel::Medium.into(),
+        ..request.clone()
+    };
+    let refused = client.draft_referral(worker.request(played_down)).await;
+    let expected = (Code::InvalidArgument, "FIELD_INVALID".to_owned());
+    assert_eq!(refusal(&refused.unwrap_err()), expected);
+    let worse = pb::DraftReferralRequest {
+        risk: types::RiskLevel::Immediate.into(),
+        meta: Some(bench.meta()),
+        ..request
+    };
+    client.draft_referral(worker.request(worse)).await.unwrap();
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn custody_that_went_on_is_told_by_where_it_went() {
+    let bench = Bench::start().await;
+    let hop = bench.sent(case(1), "qd-12355").await;
+    bench.does("qd-worker", Role::Worker, C::Receive, hop).await;
+    bench
+        .does("qd-authorised", Role::Authorised, C::Accept, hop)
+        .await;
+    let auditor = bench.caller("sh-auditor", Role::Auditor);
+    let request = pb::GetCustodyRequest {
+        case_id: case(1).to_string(),
+        ..pb::GetCustodyRequest::default()
+    };
+    let mut client = bench.client(SHANGHAI).await;
+    let custody = client.get_custody(auditor.request(request)).await.unwrap();
+    let custody = custody.into_inner().custody.unwrap();
+    assert_eq!((custody.custodian, custody.epoch), (None, 0));
+    assert_eq!(custody.passed_to, Some(bench.desk("qd-12355")));
     bench.stop().await;
 }
 

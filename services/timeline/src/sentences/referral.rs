@@ -2,8 +2,8 @@
 
 use domain::referral::terms::CancellationReason;
 use domain::referral::{
-    AssignmentEvent, CustodyEvent, Dispatch, Draft, HopKind, ReceiverMove, ReferralEvent, Ruling,
-    SenderMove,
+    AssignmentEvent, CustodyEvent, Dispatch, Draft, HopKind, ReceiverMove, ReferralEvent,
+    RelayWatchEvent, Ruling, SenderMove,
 };
 use domain::values::Term;
 
@@ -134,6 +134,16 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
                 format!("Referred onward to {}", to.en),
             )
         }
+        AssignmentEvent::ChildDispatched { .. } => {
+            Line::noted("再转介已派单", "The onward referral is on its way")
+        }
+        AssignmentEvent::ChildEnded { answer_due_at, .. } => {
+            let due = names.moment(*answer_due_at);
+            Line::new(
+                format!("再转介未成，应于 {due} 前另行改派或答复"),
+                format!("The onward referral came to nothing; another way must be found by {due}"),
+            )
+        }
         AssignmentEvent::ReturnProposed {
             code,
             decision_due_at,
@@ -157,6 +167,19 @@ pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line 
             Line::new("不同意撤销，继续办理", "The cancellation was declined")
         }
         AssignmentEvent::WorkStarted { .. } => Line::new("开始办理", "Work on the case has begun"),
+        AssignmentEvent::SenderMoveNoted {
+            moved: SenderMove::Alarmed { due_at },
+            ..
+        } => Line::new(
+            format!(
+                "值班负责人收到警示：{} 前应答复而未答复",
+                names.moment(*due_at)
+            ),
+            format!(
+                "The duty officer is alarmed: an answer was due by {}",
+                names.moment(*due_at)
+            ),
+        ),
         AssignmentEvent::SenderMoveNoted { moved, .. } => sender_move(*moved),
         AssignmentEvent::CustodyConfirmed { .. } => Line::noted(
             "登记：管护责任已移交本单位",
@@ -217,6 +240,19 @@ pub(super) fn of_custody(event: &CustodyEvent, names: &Names<'_>) -> Line {
             "Noted: that custody will not arrive",
         ),
     }
+}
+
+/// The relay watches and says so; it decides nothing.
+pub(super) fn of_watch(event: &RelayWatchEvent, names: &Names<'_>) -> Line {
+    let RelayWatchEvent::OwnerSilent { owner, due_at, .. } = event;
+    let (owner, due) = (names.unit(*owner), names.moment(*due_at));
+    Line::new(
+        format!("中转方提示：{}应于 {due} 前答复，至今没有消息", owner.zh),
+        format!(
+            "The relay has heard nothing from {}, whose answer was due by {due}",
+            owner.en
+        ),
+    )
 }
 
 fn drafted(draft: &Draft, names: &Names<'_>) -> Line {
@@ -285,6 +321,11 @@ fn receiver_move(moved: ReceiverMove) -> Line {
         ReceiverMove::PauseEnded => ("承办方恢复计时", "the receiver's clock runs again"),
         ReceiverMove::Accepted => ("承办方已受理", "the receiver accepted"),
         ReceiverMove::WorkStarted => ("承办方已开始办理", "the receiver began to work"),
+        ReceiverMove::ChildDispatched => ("再转介已派单", "the onward referral is on its way"),
+        ReceiverMove::ChildEnded { .. } => (
+            "再转介未成，须另行改派",
+            "the onward referral came to nothing",
+        ),
         ReceiverMove::ReferredOnward { .. } => ("承办方已改派", "the receiver referred it onward"),
         ReceiverMove::ReturnProposed { .. } => {
             ("承办方申请退单", "the receiver proposes to return it")
@@ -308,11 +349,12 @@ fn sender_move(moved: SenderMove) -> Line {
         SenderMove::Submitted => ("已提交", "it was submitted"),
         SenderMove::SubmissionRefused => ("审核未通过", "the submission was refused"),
         SenderMove::Dispatched { .. } => ("已派单", "it was dispatched"),
-        SenderMove::InformationSupplied => ("已补充信息", "the information was sent"),
+        SenderMove::InformationSupplied { .. } => ("已补充信息", "the information was sent"),
         SenderMove::CancellationRequested => ("申请撤销", "a cancellation is asked for"),
         SenderMove::Cancelled => ("已撤销", "it was cancelled"),
         SenderMove::ReturnUpheld => ("同意退单", "the return was upheld"),
         SenderMove::Expired => ("已超时提级", "it expired and was escalated"),
+        SenderMove::Alarmed { .. } => ("已警示值班负责人", "its duty officer was alarmed"),
     };
     Line::noted(
         format!("承办方获知：{zh}"),

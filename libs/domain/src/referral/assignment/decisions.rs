@@ -41,20 +41,53 @@ impl Assignment {
         &self,
         dispatch: &Dispatch,
         answer: &Sealed<Text>,
+        question: u32,
         version: Version,
         on: &Occasion,
     ) -> Result<AssignmentEvent, AssignmentRejection> {
         self.check_new(version)?;
         let due_at = self.answer_due_at(dispatch);
+        let last = question >= self.view.questions();
         let answer_due_at = match self.paused_until {
-            Some(until) if on.now < until => later(on.now, due_at.duration_since(until)),
+            Some(until) if last && on.now < until => later(on.now, due_at.duration_since(until)),
             _ => due_at,
         };
         Ok(AssignmentEvent::InformationArrived {
             hop: dispatch.hop,
             answer: answer.clone(),
+            question,
             answer_due_at,
             version,
+        })
+    }
+
+    /// What the hop was sent on by is under way, and this one's clock stands still; or that came to
+    /// nothing, and somebody must find another way: in the time that a decision on a return has.
+    pub(super) fn note_child(
+        &self,
+        dispatch: &Dispatch,
+        child: ReferralId,
+        ended: bool,
+        rules: &RuleSet,
+        on: &Occasion,
+    ) -> Result<AssignmentEvent, AssignmentRejection> {
+        let hop = dispatch.hop;
+        let known = if ended {
+            self.view.child_ended()
+        } else {
+            self.view.child_under_way()
+        };
+        if self.view.child() != Some(child) || known {
+            return Err(AssignmentRejection::AlreadyNoted);
+        }
+        if !ended {
+            return Ok(AssignmentEvent::ChildDispatched { hop, child });
+        }
+        Ok(AssignmentEvent::ChildEnded {
+            hop,
+            child,
+            answer_due_at: rules.due(rules.return_decision.of(dispatch.terms.risk), on.now),
+            rules_version: rules.version.clone(),
         })
     }
 
@@ -122,8 +155,14 @@ impl Assignment {
         version: Version,
     ) -> Result<AssignmentEvent, AssignmentRejection> {
         self.check_new(version)?;
-        // Sent on before it was known that nobody wants it any more.
-        let unwanted = moved == SenderMove::Cancelled && !self.view.accepted();
+        let unwanted = match moved {
+            // Sent on before it was known that nobody wants it any more.
+            SenderMove::Cancelled => !self.view.child_ended(),
+            // Somebody else has it now; what is on its way goes on.
+            SenderMove::Expired => !self.view.child_ended() && !self.view.child_under_way(),
+            _ => false,
+        };
+        let unwanted = unwanted && !self.view.accepted();
         Ok(AssignmentEvent::SenderMoveNoted {
             hop,
             moved,

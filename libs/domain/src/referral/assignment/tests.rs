@@ -99,11 +99,13 @@ fn asking_stops_the_clock_for_a_day_at_most_and_keeps_the_time_that_was_left() {
         .at(at(180))
         .when(AssignmentCommand::NoteInformation {
             answer: words(),
+            question: 1,
             version: Version(5),
         })
         .then([AssignmentEvent::InformationArrived {
             hop: hop(1),
             answer: words(),
+            question: 1,
             answer_due_at: at(360),
             version: Version(5),
         }]);
@@ -127,6 +129,7 @@ fn the_clock_stops_only_once() {
     history.push(AssignmentEvent::InformationArrived {
         hop: hop(1),
         answer: words(),
+        question: 1,
         answer_due_at: at(300),
         version: Version(5),
     });
@@ -135,6 +138,82 @@ fn the_clock_stops_only_once() {
         .at(at(70))
         .when(ask())
         .then([asked(None, at(300))]);
+}
+
+#[test]
+fn information_that_comes_after_a_proposed_return_changes_nothing_of_its_clock() {
+    let mut history = reached(HopState::Received);
+    // The clock stood still until minute 1500; the return is proposed at once.
+    history.push(asked(Some(at(1500)), at(1680)));
+    history.push(AssignmentEvent::ReturnProposed {
+        hop: hop(1),
+        code: ReturnCode::InsufficientInfo,
+        evidence: words(),
+        decision_due_at: at(310),
+        rules_version: "2026-01".to_owned(),
+    });
+    let arrived = given::<Assignment>(history)
+        .by(system())
+        .at(at(75))
+        .when(AssignmentCommand::NoteInformation {
+            answer: words(),
+            question: 1,
+            version: Version(5),
+        })
+        .state();
+    assert_eq!(arrived.view().state(), Some(HopState::ReturnProposed));
+    assert_eq!(arrived.view().due_at(), Some(at(310)));
+    assert_eq!(arrived.paused_until(), None);
+}
+
+#[test]
+fn a_late_answer_to_an_earlier_question_leaves_the_next_one_open() {
+    let mut history = reached(HopState::InfoRequested);
+    history.push(AssignmentEvent::PauseEnded { hop: hop(1) });
+    history.push(asked(None, at(240)));
+    let answered = |question| {
+        let scenario = given::<Assignment>(history.clone()).by(system()).at(at(75));
+        let noted = scenario.when(AssignmentCommand::NoteInformation {
+            answer: words(),
+            question,
+            version: Version(5),
+        });
+        noted.state().view().state()
+    };
+    assert_eq!(answered(1), Some(HopState::InfoRequested));
+    assert_eq!(answered(2), Some(HopState::Received));
+}
+
+#[test]
+fn no_case_rests_between_a_hop_and_the_one_that_carries_it() {
+    let note = |ended| AssignmentCommand::NoteChild {
+        child: hop(2),
+        ended,
+        rules: rules(),
+    };
+    let scenario = given::<Assignment>(reached(HopState::ReferredOnward)).by(system());
+    // Its clock runs until the other is dispatched.
+    assert_eq!(scenario.state().view().due_at(), Some(at(240)));
+    let mut history = reached(HopState::ReferredOnward);
+    let dispatched = AssignmentEvent::ChildDispatched {
+        hop: hop(1),
+        child: hop(2),
+    };
+    given::<Assignment>(history.clone())
+        .by(system())
+        .when(note(false))
+        .then([dispatched.clone()]);
+    history.push(dispatched);
+    let under_way = given::<Assignment>(history.clone()).by(system());
+    assert_eq!(under_way.state().view().due_at(), None);
+    // That came to nothing: four hours to find another.
+    let ended = given::<Assignment>(history)
+        .by(system())
+        .at(at(300))
+        .when(note(true))
+        .state();
+    assert_eq!(ended.view().state(), Some(HopState::ReferredOnward));
+    assert_eq!(ended.view().due_at(), Some(at(540)));
 }
 
 #[test]
@@ -221,7 +300,7 @@ fn a_cancellation_that_crossed_the_sending_on_takes_the_child_back() {
 }
 
 #[test]
-fn a_void_acceptance_cancels_the_hop_and_takes_back_what_was_sent_on() {
+fn a_void_acceptance_cancels_the_hop() {
     let mut history = reached(HopState::InProgress);
     history.push(AssignmentEvent::ReferredOnward {
         hop: hop(1),
@@ -236,7 +315,6 @@ fn a_void_acceptance_cancels_the_hop_and_takes_back_what_was_sent_on() {
         .then([AssignmentEvent::AcceptanceLapsed {
             hop: hop(1),
             because,
-            withdraw: Some(hop(2)),
         }]);
     assert_eq!(void.state().view().state(), Some(HopState::Cancelled));
 }

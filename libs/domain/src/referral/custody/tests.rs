@@ -24,6 +24,7 @@ fn claim(hop_number: u128, by: &str) -> Claim {
 fn released(hop_number: u128, to: &str) -> CustodyEvent {
     CustodyEvent::CustodyReleased {
         from: unit(SHANGHAI),
+        by_hop: None,
         to: unit(to),
         hop: hop(hop_number),
         epoch: 2,
@@ -114,6 +115,7 @@ fn custody_that_comes_by_a_hop_goes_on_to_whoever_waits_for_it() {
             },
             CustodyEvent::CustodyReleased {
                 from: unit(QINGDAO),
+                by_hop: Some(hop(1)),
                 to: unit(NANJING),
                 hop: hop(2),
                 epoch: 3,

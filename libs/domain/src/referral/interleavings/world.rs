@@ -9,18 +9,20 @@ use uuid::Uuid;
 
 use crate::ids::ReferralId;
 use crate::referral::assignment::{Assignment, AssignmentCommand};
+use crate::referral::chains::Chains;
 use crate::referral::custody::{Custody, CustodyCommand, CustodyEvent};
 use crate::referral::hop_view::HopView;
 use crate::referral::moves::Ruling;
+use crate::referral::prospects::Prospects;
 use crate::referral::reactions::{
     HopEvent, Reaction, Seen, escalation_of, expire, keep_custody, tell_receiver, tell_sender,
     withdraw,
 };
 use crate::referral::samples::*;
-use crate::referral::sender::{Referral, ReferralCommand};
-use crate::referral::terms::{Draft, HopKind, Terms};
+use crate::referral::sender::{Referral, ReferralCommand, ReferralEvent};
+use crate::referral::terms::{Draft, HopKind, Tenure, Terms};
 use crate::referral::transitions::TABLE;
-use crate::referral::words::{HopCommand, HopRole, HopState, ReturnCode};
+use crate::referral::words::{HopCommand, HopRole, HopState, ReturnCode, WithdrawalReason};
 use crate::values::{Party, Role};
 
 pub(super) const REGIONS: [&str; 4] = [SHANGHAI, CENTRAL, QINGDAO, NANJING];
@@ -29,13 +31,16 @@ const FOLLOWERS: [Follower; 4] = [tell_receiver, tell_sender, keep_custody, with
 
 /// Region, log and follower: everybody who hears of a log.
 pub(super) type Listener = (usize, usize, usize);
+/// Followers that remember: which hops nothing can come of, and what carries on a hop.
+const PROSPECTS: usize = FOLLOWERS.len();
+const CHAINS: usize = PROSPECTS + 1;
 
 pub(super) fn listeners() -> impl Iterator<Item = Listener> {
     let regions = 0..REGIONS.len();
     let pairs = regions
         .clone()
         .flat_map(move |at| regions.clone().map(move |from| (at, from)));
-    pairs.flat_map(|(at, from)| (0..FOLLOWERS.len()).map(move |follower| (at, from, follower)))
+    pairs.flat_map(|(at, from)| (0..=CHAINS).map(move |follower| (at, from, follower)))
 }
 
 /// Four regions' logs of one case, and how much of each other's they have heard.
@@ -46,6 +51,8 @@ pub(super) struct World {
     pub(super) assignments: BTreeMap<ReferralId, (Assignment, Version)>,
     pub(super) custodies: BTreeMap<Region, Custody>,
     pub(super) heard: BTreeMap<Listener, usize>,
+    pub(super) prospects: BTreeMap<Region, Prospects>,
+    pub(super) chains: BTreeMap<Region, Chains>,
     pub(super) case_opened: bool,
     pub(super) minutes: i64,
     pub(super) hops_made: u128,
@@ -219,6 +226,7 @@ impl World {
         let supervisor = acting(code_of(self.terms(hop).from), Role::Supervisor);
         let dispatch = ReferralCommand::Dispatch {
             tenure: self.custody(here).held().map(|held| held.tenure),
+            consents: vec![],
             escalate_to: parent(self.terms(hop).to),
             rules: rules(),
         };
@@ -329,6 +337,7 @@ impl World {
             | HopCommand::Escalate
             | HopCommand::Expire
             | HopCommand::Withdraw
+            | HopCommand::Lapse
             | HopCommand::EndPause
             | HopCommand::Void => Vec::new(),
         }
@@ -390,9 +399,28 @@ impl World {
     pub(super) fn hears(&mut self, (at, from, follower): Listener, index: usize) -> Option<()> {
         let seen = self.logs.get(REGIONS[from])?.get(index)?.clone();
         let here = region(REGIONS[at]);
-        let reaction = FOLLOWERS[follower](&seen, here)?;
-        self.append(here, &system(), vec![reaction]);
-        Some(())
+        let reactions: Vec<_> = match follower {
+            PROSPECTS => {
+                let because = WithdrawalReason::CustodyGone;
+                let hopeless = self.prospects.entry(here).or_default().hear(&seen, here);
+                let lapse = |hop| Reaction::Referral(hop, ReferralCommand::Withdraw { because });
+                hopeless.into_iter().map(lapse).collect()
+            }
+            CHAINS => {
+                let chains = self.chains.entry(here).or_default();
+                let told = chains.hear(&seen, here);
+                told.map(|told| told.note(here, rules()))
+                    .into_iter()
+                    .collect()
+            }
+            _ => FOLLOWERS[follower](&seen, here).into_iter().collect(),
+        };
+        // Each for itself: what is over already stops nothing else.
+        let concerned = !reactions.is_empty();
+        for reaction in reactions {
+            self.append(here, &system(), vec![reaction]);
+        }
+        concerned.then_some(())
     }
 
     pub(super) fn hears_next(&mut self, listener: Listener) -> bool {
@@ -424,7 +452,7 @@ impl World {
             let referral = self.referral(hop);
             if let Some(sent) = referral.dispatch() {
                 let above = sent.escalate_to.and_then(parent);
-                let steps = expire(sent, above, &rules());
+                let steps = expire(sent, sent.escalate_to, above, &rules());
                 self.append(hop.region(), &system(), steps);
             }
             if let Some(sent) = self.assignment(hop).dispatch() {
@@ -481,6 +509,7 @@ impl World {
                 sent.tenure
             );
             self.check_way_on(*hop, view);
+            self.check_hope(*hop, referral);
         }
         let held = REGIONS
             .into_iter()
@@ -494,10 +523,11 @@ impl World {
     /// A hop is over for both, or somebody can do something, or the clock will.
     pub(super) fn check_way_on(&self, hop: ReferralId, view: &HopView) {
         let state = view.state().expect("it was drafted");
-        let over = matches!(
-            state,
-            HopState::Returned | HopState::Cancelled | HopState::Expired | HopState::ReferredOnward
-        );
+        let over = match state {
+            HopState::Returned | HopState::Cancelled | HopState::Expired => true,
+            HopState::ReferredOnward => view.child_under_way(),
+            _ => false,
+        };
         assert!(over || !self.choices(hop).is_empty(), "{hop} stands still");
         let decided = over || view.accepted();
         assert!(
@@ -514,6 +544,35 @@ impl World {
                 "{hop} was sent on to nobody"
             );
         }
+    }
+
+    /// Nobody is kept busy with a hop whose custody has gone to another; and of a hop that was sent
+    /// on, one clock runs: its own, or that of the hop that carries it.
+    pub(super) fn check_hope(&self, hop: ReferralId, referral: &Referral) {
+        let (view, sent) = (
+            referral.view(),
+            referral.dispatch().expect("it was dispatched"),
+        );
+        let gone = self.logs.values().flatten().any(|seen| {
+            matches!(seen.event, HopEvent::Custody(CustodyEvent::CustodyReleased {
+                from, by_hop, hop: winner, ..
+            }) if Tenure { custodian: from, by_hop } == sent.tenure && winner != hop)
+        });
+        assert!(!gone || view.due_at().is_none(), "{hop}: {view:?}");
+        let Some(child) = view
+            .child()
+            .filter(|_| view.state() == Some(HopState::ReferredOnward))
+        else {
+            return;
+        };
+        let came_to_nothing = matches!(
+            self.referral(child).view().state(),
+            Some(HopState::Returned | HopState::Cancelled)
+        );
+        let escalated = self.referrals.contains_key(&escalation_of(child));
+        let waits = self.referral(child).dispatch().is_none() || came_to_nothing && !escalated;
+        let runs = view.due_at().is_some();
+        assert!(view.accepted() || waits == runs, "{hop} {view:?} {child}");
     }
 
     pub(super) fn rulings(&self, of: ReferralId) -> usize {
@@ -567,11 +626,29 @@ impl World {
         assert!(done, "{command:?} by {code} was refused");
     }
 
+    /// Somebody sends a hop on.
+    pub(super) fn sends_on(&mut self, hop: ReferralId, by: &'static str, to: &'static str) {
+        let steps = self.refer_onward(hop, unit(to));
+        self.append(region(by), &acting(by, Role::Authorised), steps);
+    }
+
+    /// How often a duty officer was alarmed.
+    pub(super) fn alarms(&self) -> usize {
+        let events = self.logs.values().flatten();
+        let alarm = |seen: &&Seen| {
+            let HopEvent::Referral(event) = &seen.event else {
+                return false;
+            };
+            matches!(event, ReferralEvent::DutyOfficerAlarmed { .. })
+        };
+        events.filter(alarm).count()
+    }
+
     /// Everybody in `at` hears all that stands in the log of `from`, and nothing else.
     pub(super) fn hears_all(&mut self, at: &str, from: &str) {
         let index = |code| REGIONS.iter().position(|region| *region == code);
         let (at, from) = (index(at).unwrap(), index(from).unwrap());
-        for follower in 0..FOLLOWERS.len() {
+        for follower in 0..=CHAINS {
             while self.hears_next((at, from, follower)) {}
         }
     }

@@ -6,7 +6,7 @@ use super::{Referral, ReferralEvent, ReferralRejection, Stage};
 use crate::acting::Acting;
 use crate::directory::RuleSet;
 use crate::ids::{ReferralId, WorkerId};
-use crate::referral::basis::Submission;
+use crate::referral::basis::{Consent, Submission};
 use crate::referral::moves::{ReceiverMove, Ruling};
 use crate::referral::terms::{CancellationReason, Dispatch, Draft, Tenure};
 use crate::referral::words::{HopState, WithdrawalReason};
@@ -30,9 +30,10 @@ impl Referral {
         submission: &Submission,
         on: &Occasion,
     ) -> Result<ReferralEvent, ReferralRejection> {
-        submission.check()?;
+        let draft = self.drafted()?;
+        submission.check(draft.terms.to, on.now)?;
         Ok(ReferralEvent::Submitted {
-            hop: self.drafted()?.hop,
+            hop: draft.hop,
             by: acting_worker(on)?,
             submission: submission.clone(),
         })
@@ -41,6 +42,7 @@ impl Referral {
     pub(super) fn send(
         &self,
         own_tenure: Option<Tenure>,
+        consents: &[Consent],
         escalate_to: Option<Party>,
         rules: &RuleSet,
         on: &Occasion,
@@ -53,13 +55,18 @@ impl Referral {
         else {
             return Err(ReferralRejection::NotSubmitted);
         };
+        let submission = Submission {
+            consents: consents.to_vec(),
+            ..Submission::clone(submission)
+        };
+        submission.check(draft.terms.to, on.now)?;
         let approver = acting_worker(on)?;
         submission.check_approver(draft.terms.risk, *by, approver)?;
         let tenure = draft
             .tenure
             .or(own_tenure.filter(|own| own.custodian == draft.terms.from));
         let tenure = tenure.ok_or(ReferralRejection::NotCustodian)?;
-        let dispatch = sent_by(draft, submission, tenure, escalate_to, rules, on);
+        let dispatch = sent_by(draft, &submission, tenure, escalate_to, rules, on);
         Ok(ReferralEvent::Dispatched(Box::new(Dispatch {
             approved_by: Some(approver),
             ..dispatch
@@ -100,10 +107,14 @@ impl Referral {
 
     pub(super) fn supply(&self, answer: &Sealed<Text>) -> Result<ReferralEvent, ReferralRejection> {
         let sent = self.sent()?;
+        if !self.view.unanswered() {
+            return Err(ReferralRejection::NothingAsked);
+        }
         Ok(ReferralEvent::InformationSupplied {
             hop: sent.hop,
             to: sent.terms.to,
             answer: answer.clone(),
+            question: self.view.questions(),
         })
     }
 
@@ -138,17 +149,25 @@ impl Referral {
                 due_at,
                 escalated,
             }),
-            None if self.alarmed => Err(ReferralRejection::AlreadyAlarmed),
+            None if self.view.alarmed() => Err(ReferralRejection::AlreadyAlarmed),
             None => Ok(ReferralEvent::DutyOfficerAlarmed { hop, to, due_at }),
         }
     }
 
-    /// What the receiver has not seen is cancelled; what it has, it is asked to give up.
+    /// What the receiver has not seen is cancelled; what it has, it is asked to give up. Only where
+    /// no custody is left to be had is nobody asked.
     pub(super) fn withdraw(
         &self,
         because: WithdrawalReason,
     ) -> Result<ReferralEvent, ReferralRejection> {
         let reason = CancellationReason::Withdrawn(because);
+        if because == WithdrawalReason::CustodyGone {
+            if self.view.accepted() || self.view.child_under_way() {
+                return Err(ReferralRejection::NotHopeless);
+            }
+            // Whoever held it knows: it is gone from there.
+            return self.cancel(reason, true);
+        }
         match self.view.state() {
             Some(HopState::Draft | HopState::Submitted | HopState::Dispatched) => {
                 self.cancel(reason, false)
@@ -180,11 +199,7 @@ impl Referral {
         if self.view.ruling().is_some() {
             return Err(ReferralRejection::AlreadyNoted);
         }
-        Ok(ReferralEvent::RulingNoted {
-            hop,
-            ruling,
-            withdraw: self.escalated.filter(|_| ruling == Ruling::Released),
-        })
+        Ok(ReferralEvent::RulingNoted { hop, ruling })
     }
 }
 

@@ -26,6 +26,11 @@ pub enum ReferralRejection {
     /// Who does not hold the custody cannot hand it over.
     #[error("the sending unit does not hold the custody of the case")]
     NotCustodian,
+    #[error("the receiver has asked for no information")]
+    NothingAsked,
+    /// Its acceptance, or the hop that it was sent on by, is ruled on first.
+    #[error("something may still come of the hop")]
+    NotHopeless,
     #[error("no answer is awaited")]
     NothingDue,
     #[error("the answer is not due before {0}")]
@@ -46,6 +51,8 @@ impl Rejection for ReferralRejection {
             | Self::NotSubmitted
             | Self::NotDispatched
             | Self::NotCustodian
+            | Self::NothingAsked
+            | Self::NotHopeless
             | Self::NothingDue
             | Self::NotYetDue(_) => RejectionKind::WrongState,
             Self::AlreadyAlarmed | Self::AlreadyNoted => RejectionKind::AlreadyExists,
@@ -62,6 +69,8 @@ impl Rejection for ReferralRejection {
             Self::NotSubmitted => "NOT_SUBMITTED",
             Self::NotDispatched => "NOT_DISPATCHED",
             Self::NotCustodian => "NOT_CUSTODIAN",
+            Self::NothingAsked => "NOTHING_ASKED",
+            Self::NotHopeless => "NOT_HOPELESS",
             Self::NothingDue => "NOTHING_DUE",
             Self::NotYetDue(_) => "NOT_YET_DUE",
             Self::AlreadyAlarmed => "ALREADY_ALARMED",
@@ -79,6 +88,8 @@ impl Rejection for ReferralRejection {
             Self::NotSubmitted => "该转介环节尚未提交审核".to_owned(),
             Self::NotDispatched => "该转介环节尚未派单".to_owned(),
             Self::NotCustodian => "转出单位不承担该个案的管护责任，不能转出".to_owned(),
+            Self::NothingAsked => "承办方没有要求补充信息".to_owned(),
+            Self::NotHopeless => "该转介环节仍可能有结果".to_owned(),
             Self::NothingDue => "当前没有等待答复的事项".to_owned(),
             Self::NotYetDue(due_at) => format!("答复时限为 {due_at}，尚未到期"),
             Self::AlreadyAlarmed => "已向承办方值班负责人告警".to_owned(),

@@ -5,8 +5,9 @@ use eventsourcing::testing::given;
 
 use super::*;
 use crate::intake::AgeBand;
+use crate::intake::consent::ConsentGiver;
 use crate::referral::basis::BasisRejection;
-use crate::referral::reactions::escalation_of;
+use crate::referral::reactions::{Reaction, escalation_of, expire};
 use crate::referral::samples::*;
 use crate::referral::words::HopState;
 use crate::values::{DisclosureBasis, RiskLevel, Role};
@@ -23,9 +24,30 @@ fn submission(basis: DisclosureBasis, age_band: AgeBand) -> Submission {
     }
 }
 
+/// Given by this person, to tell Central until minute 300.
+fn consent(by: ConsentGiver) -> Consent {
+    Consent {
+        by,
+        receivers: [unit(CENTRAL).organization].into(),
+        valid_until: Some(at(300)),
+    }
+}
+
+fn consented(by: ConsentGiver, age_band: AgeBand) -> Submission {
+    let basis = match by {
+        ConsentGiver::Subject => DisclosureBasis::ConsentSelf,
+        ConsentGiver::Guardian => DisclosureBasis::ConsentGuardian,
+    };
+    Submission {
+        consents: vec![consent(by)],
+        ..submission(basis, age_band)
+    }
+}
+
 fn send() -> ReferralCommand {
     ReferralCommand::Dispatch {
         tenure: Some(opened()),
+        consents: vec![],
         escalate_to: Some(unit(CENTRAL)),
         rules: rules(),
     }
@@ -127,8 +149,8 @@ fn each_basis_holds_only_for_those_it_is_meant_for() {
         let draft = given::<Referral>(reached(HopState::Draft)).state();
         draft.decide(&command, &on).map(drop)
     };
-    let own = |age| submission(DisclosureBasis::ConsentSelf, age);
-    let guardian = |age| submission(DisclosureBasis::ConsentGuardian, age);
+    let own = |age| consented(ConsentGiver::Subject, age);
+    let guardian = |age| consented(ConsentGiver::Guardian, age);
     let too_young = Err(BasisRejection::TooYoungToConsent.into());
     assert_eq!(check(&own(AgeBand::FourteenToSeventeen)), Ok(()));
     assert_eq!(check(&own(AgeBand::UnderFourteen)), too_young);
@@ -157,7 +179,11 @@ fn every_basis_but_consent_needs_a_reason() {
             DisclosureBasis::ConsentSelf | DisclosureBasis::ConsentGuardian
         );
         let missing = Err(BasisRejection::ReasonMissing);
-        assert_eq!(unexplained.check() == missing, !consent, "{basis:?}");
+        assert_eq!(
+            unexplained.check(unit(CENTRAL), at(0)) == missing,
+            !consent,
+            "{basis:?}"
+        );
     }
 }
 
@@ -172,6 +198,7 @@ fn who_does_not_hold_the_custody_cannot_hand_it_over() {
             .by(acting(SHANGHAI, Role::Supervisor))
             .when(ReferralCommand::Dispatch {
                 tenure,
+                consents: vec![],
                 escalate_to: None,
                 rules: rules(),
             })
@@ -279,18 +306,33 @@ fn nobody_is_above_the_top_so_its_duty_officer_is_alarmed_once() {
         to: unit(CENTRAL),
         due_at: at(240),
     });
-    given::<Referral>(history)
+    given::<Referral>(history.clone())
         .by(system())
         .at(at(250))
         .when(alarm())
         .then_rejected(ReferralRejection::AlreadyAlarmed);
+    // A new due time has an alarm of its own.
+    history.push(noted(ReceiverMove::Received, 2));
+    let answer_due_at = at(400);
+    let asked = ReceiverMove::InformationRequested { answer_due_at };
+    history.push(noted(asked, 3));
+    let again = given::<Referral>(history)
+        .by(system())
+        .at(at(400))
+        .when(alarm())
+        .then([ReferralEvent::DutyOfficerAlarmed {
+            hop: hop(1),
+            to: unit(CENTRAL),
+            due_at: at(400),
+        }]);
+    assert!(again.state().view().alarmed());
 }
 
 #[test]
 fn an_escalated_hop_is_made_and_sent_at_once_with_a_clock_of_its_own() {
     let sent = dispatch();
-    let reactions = crate::referral::reactions::expire(&sent, None, &rules());
-    let Some(crate::referral::reactions::Reaction::Referral(id, command)) = reactions.last() else {
+    let reactions = expire(&sent, Some(unit(NANJING)), None, &rules());
+    let Some(Reaction::Referral(id, command)) = reactions.last() else {
         panic!("{reactions:?}");
     };
     let escalated = given::<Referral>([])
@@ -306,18 +348,119 @@ fn an_escalated_hop_is_made_and_sent_at_once_with_a_clock_of_its_own() {
 }
 
 #[test]
-fn a_late_acceptance_that_gets_the_custody_takes_the_escalated_hop_back() {
-    let mut history = reached(HopState::Expired);
-    history.push(noted(ReceiverMove::Accepted, 3));
-    let ruling = Ruling::Released;
-    given::<Referral>(history)
-        .by(system())
-        .when(ReferralCommand::NoteRuling { ruling })
-        .then([ReferralEvent::RulingNoted {
+fn what_would_be_escalated_to_its_own_sender_is_an_alarm() {
+    let sent = dispatch();
+    let reactions = expire(&sent, Some(sent.terms.from), None, &rules());
+    let alarm = ReferralCommand::Expire { escalated: None };
+    assert_eq!(reactions, [Reaction::Referral(sent.hop, alarm)]);
+}
+
+#[test]
+fn a_consent_must_be_on_record_in_force_and_name_the_receiver() {
+    let submit = |submission, now| {
+        let scenario = given::<Referral>(reached(HopState::Draft));
+        let by_worker = scenario.by(acting(SHANGHAI, Role::Worker)).at(at(now));
+        by_worker.when(ReferralCommand::Submit(submission))
+    };
+    let asked_nobody = submission(DisclosureBasis::ConsentSelf, AgeBand::FourteenToSeventeen);
+    let no = || BasisRejection::ConsentNotGiven.into();
+    submit(asked_nobody.clone(), 0).then_rejected(no());
+    let own = consented(ConsentGiver::Subject, AgeBand::FourteenToSeventeen);
+    submit(own.clone(), 300).then_rejected(no());
+    let to_nanjing = Consent {
+        receivers: [unit(NANJING).organization].into(),
+        ..consent(ConsentGiver::Subject)
+    };
+    let elsewhere = Submission {
+        consents: vec![to_nanjing, consent(ConsentGiver::Guardian)],
+        ..asked_nobody
+    };
+    submit(elsewhere, 0).then_rejected(no());
+    let submitted = ReferralEvent::Submitted {
+        hop: hop(1),
+        by: worker(SHANGHAI, Role::Worker as u128),
+        submission: own.clone(),
+    };
+    submit(own.clone(), 299).then([submitted.clone()]);
+    // Withdrawn before the dispatch.
+    given::<Referral>([ReferralEvent::Drafted(Box::new(draft())), submitted.clone()])
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .at(at(0))
+        .when(send())
+        .then_rejected(no());
+    let still_given = ReferralCommand::Dispatch {
+        tenure: Some(opened()),
+        consents: own.consents,
+        escalate_to: None,
+        rules: rules(),
+    };
+    let sent = given::<Referral>([ReferralEvent::Drafted(Box::new(draft())), submitted])
+        .by(acting(SHANGHAI, Role::Supervisor))
+        .at(at(0))
+        .when(still_given);
+    assert_eq!(sent.state().view().state(), Some(HopState::Dispatched));
+}
+
+#[test]
+fn information_is_given_late_after_the_wait_but_only_what_was_asked_for() {
+    let supply = || ReferralCommand::SupplyInformation { answer: words() };
+    let worker = acting(SHANGHAI, Role::Worker);
+    given::<Referral>(reached(HopState::Received))
+        .by(worker.clone())
+        .when(supply())
+        .then_rejected(ReferralRejection::NothingAsked);
+    let mut history = reached(HopState::InfoRequested);
+    history.push(noted(ReceiverMove::PauseEnded, 9));
+    given::<Referral>(history.clone())
+        .by(worker)
+        .when(supply())
+        .then([ReferralEvent::InformationSupplied {
             hop: hop(1),
-            ruling,
-            withdraw: Some(escalation_of(hop(1))),
+            to: unit(CENTRAL),
+            answer: words(),
+            question: 1,
         }]);
+    // A question that was never answered does not count against the next one.
+    let answer_due_at = at(300);
+    let asked = ReceiverMove::InformationRequested { answer_due_at };
+    history.push(noted(asked, 10));
+    history.push(ReferralEvent::InformationSupplied {
+        hop: hop(1),
+        to: unit(CENTRAL),
+        answer: words(),
+        question: 2,
+    });
+    let answered = given::<Referral>(history).state();
+    assert_eq!(answered.view().state(), Some(HopState::Received));
+}
+
+#[test]
+fn a_hop_whose_custody_has_gone_ends_without_asking_unless_it_may_still_count() {
+    let because = WithdrawalReason::CustodyGone;
+    let lapse = || ReferralCommand::Withdraw { because };
+    let lapsed =
+        |history: Vec<ReferralEvent>| given::<Referral>(history).by(system()).when(lapse());
+    for state in [
+        HopState::Dispatched,
+        HopState::ReturnProposed,
+        HopState::Expired,
+    ] {
+        let after = lapsed(reached(state)).state();
+        assert_eq!(after.view().state(), Some(HopState::Cancelled));
+        assert_eq!(after.view().due_at(), None);
+    }
+    let mut sent_on = reached(HopState::ReferredOnward);
+    sent_on.push(noted(ReceiverMove::ChildDispatched, 9));
+    lapsed(sent_on.clone()).then_rejected(ReferralRejection::NotHopeless);
+    let answer_due_at = at(500);
+    sent_on.push(noted(ReceiverMove::ChildEnded { answer_due_at }, 10));
+    let dead_end = given::<Referral>(sent_on.clone()).state();
+    assert_eq!(dead_end.expires_at(), Some(at(500)));
+    let after = lapsed(sent_on).state();
+    assert_eq!(after.view().state(), Some(HopState::Cancelled));
+    let mut accepted = reached(HopState::CancellationRequested);
+    accepted.push(noted(ReceiverMove::Accepted, 9));
+    lapsed(accepted).then_rejected(ReferralRejection::NotHopeless);
 }
 
 #[test]
