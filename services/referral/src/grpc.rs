@@ -3,6 +3,7 @@
 mod decisions;
 mod messages;
 mod queries;
+mod units;
 
 use std::collections::BTreeSet;
 use std::pin::Pin;

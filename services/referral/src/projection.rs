@@ -3,33 +3,31 @@
 //! A region knows its own sides of hops from its own log. Of hops between others it follows those
 //! that concern it: because the chain began here, or because they are watched from here.
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use directory_view::DirectoryView;
 use domain::ids::{CaseId, ReferralId};
-use domain::referral::reactions::{HopEvent, Seen};
-use domain::referral::relay_watch::silent_from;
 use domain::referral::{
-    Assignment, AssignmentEvent, Custody, CustodyEvent, Dispatch, HopKind, HopState, HopView,
-    Referral, ReferralEvent, RelayWatch, RelayWatchEvent, SenderMove, Terms,
+    Assignment, Custody, Dispatch, HopKind, HopState, HopView, Referral, RelayWatch, Terms,
 };
-use domain::values::Party;
 use eventsourcing::{
     Aggregate, Due, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Region, Rows,
-    StoreError, StreamId, Version, decode,
+    StoreError, Version, decode,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use self::elsewhere::Elsewhere;
 use crate::inbox::{self, Change};
 
 /// Duty of a referral: somebody owes it an answer.
 pub(crate) const ANSWER: &str = "answer";
 /// Duty of an assignment: it waits for information.
 pub(crate) const PAUSE: &str = "pause";
-
 /// Duty of a watch: nothing has been heard of an answer.
 pub(crate) const SILENCE: &str = "silence";
 
@@ -52,16 +50,6 @@ pub(crate) struct HopRow {
     pub(crate) last: Change,
 }
 
-/// A hop between two other regions, told from their logs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Elsewhere {
-    /// None while nothing but the custodian's ruling has been heard of it.
-    dispatch: Option<Box<Dispatch>>,
-    view: HopView,
-    /// The due time about which nothing was heard, as was raised here.
-    silent_since: Option<Timestamp>,
-}
-
 /// An aggregate, folded by the same `evolve` that decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Known<A> {
@@ -82,11 +70,7 @@ impl HopRow {
 
     /// The due time after which this region, which watches the hop, has heard nothing.
     pub(crate) fn silent_since(&self) -> Option<Timestamp> {
-        let elsewhere = self.elsewhere.as_ref()?;
-        let due_at = elsewhere.view.due_at();
-        elsewhere
-            .silent_since
-            .filter(|since| due_at == Some(*since))
+        self.elsewhere.as_ref()?.silent_since()
     }
 
     /// None until it is dispatched.
@@ -102,7 +86,7 @@ impl HopRow {
         let elsewhere = self.elsewhere.as_ref();
         received
             .or(sent)
-            .or(elsewhere.and_then(|known| known.dispatch.as_deref()))
+            .or(elsewhere.and_then(Elsewhere::dispatch))
     }
 
     pub(crate) fn terms(&self) -> Option<&Terms> {
@@ -114,7 +98,7 @@ impl HopRow {
     pub(crate) fn view(&self) -> Option<&HopView> {
         let received = self.assignment.as_ref().map(|known| known.state.view());
         let sent = self.referral.as_ref().map(|known| known.state.view());
-        let elsewhere = self.elsewhere.as_ref().map(|known| &known.view);
+        let elsewhere = self.elsewhere.as_ref().map(Elsewhere::view);
         received.or(sent).or(elsewhere)
     }
 
@@ -215,111 +199,6 @@ impl HopRows {
         rows.put(BY_CASE, format!("{}/{uuid}", row.case).as_bytes(), &uuid)?;
         Ok(inbox::changed(self.region, before, row, rows)?)
     }
-
-    /// An event about a hop that may lie between two other regions.
-    fn far_hop(&self, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
-        let Some(seen) = Seen::read(event)? else {
-            return Ok(());
-        };
-        let Some(hop) = seen.event.hop() else {
-            return Ok(());
-        };
-        let before: Option<HopRow> = rows.get(HOPS, hop.0.uuid.as_bytes())?;
-        let is_party = |row: &HopRow| row.referral.is_some() || row.assignment.is_some();
-        let told = sent(&seen.event).filter(|sent| self.concerns(sent));
-        // A ruling may be heard of before the hop that it is about.
-        let begins = told.is_some() || is_ruling(&seen.event);
-        if before.as_ref().map_or(!begins, is_party) {
-            return Ok(());
-        }
-        let last = Change {
-            hop: hop.0.uuid,
-            ..change(event)
-        };
-        let mut row = before
-            .clone()
-            .unwrap_or_else(|| HopRow::new(seen.case, last.clone()));
-        let mut far = row.elsewhere.take().unwrap_or_default();
-        let was_due = self.silence_due(&far);
-        let was = far.clone();
-        if let (None, Some(sent)) = (&far.dispatch, told) {
-            let answer_due_at = sent.answer_due_at;
-            far.view.sent(SenderMove::Dispatched { answer_due_at });
-            far.dispatch = Some(sent.clone());
-        }
-        seen.event.tell(&mut far.view);
-        if far == was {
-            return Ok(());
-        }
-        let due = self.silence_due(&far);
-        if due != was_due {
-            self.watch(event, hop, due, rows)?;
-        }
-        row.elsewhere = Some(far);
-        row.last = last;
-        self.put(before.as_ref(), &row, rows)
-    }
-
-    fn silence_raised(&self, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
-        let RelayWatchEvent::OwnerSilent { hop, due_at, .. } =
-            decode::<RelayWatch>(&event.envelope)?;
-        let Some(before) = rows.get::<HopRow>(HOPS, hop.0.uuid.as_bytes())? else {
-            return Ok(());
-        };
-        let mut row = before.clone();
-        if let Some(far) = &mut row.elsewhere {
-            far.silent_since = Some(due_at);
-            row.last = change(event);
-            self.put(Some(&before), &row, rows)?;
-        }
-        Ok(())
-    }
-
-    /// Neither side is here, but the first desk of the chain is, or whoever watches.
-    fn concerns(&self, sent: &Dispatch) -> bool {
-        let parties = [sent.terms.from, sent.terms.to];
-        let here = |unit: Party| unit.region() == self.region;
-        !parties.into_iter().any(here) && (here(sent.terms.origin) || self.watches(sent))
-    }
-
-    /// Whether it is relayed here, or would come here if nobody answered.
-    fn watches(&self, sent: &Dispatch) -> bool {
-        let mut watching = [sent.terms.relay, sent.escalate_to].into_iter().flatten();
-        watching.any(|unit| unit.region() == self.region)
-    }
-
-    /// When the owner of a hop that is watched here is silent, unless something is heard.
-    fn silence_due(&self, far: &Elsewhere) -> Option<Timestamp> {
-        let sent = far.dispatch.as_ref().filter(|sent| self.watches(sent))?;
-        far.view
-            .due_at()
-            .filter(|_| !far.view.alarmed())
-            .map(|due_at| match self.directory.rules(self.region) {
-                Some(rules) => silent_from(due_at, sent.terms.risk, &rules),
-                // The rule that is woken asks again.
-                None => due_at,
-            })
-    }
-
-    fn watch(
-        &self,
-        event: &Recorded,
-        hop: ReferralId,
-        due: Option<Timestamp>,
-        rows: &mut Rows,
-    ) -> Result<(), ProjectionError> {
-        let stream = StreamId::new(RelayWatch::KIND, hop.at(self.region).0);
-        let Some(due_at) = due else {
-            return Ok(rows.end_duty(&stream, SILENCE)?);
-        };
-        Ok(rows.start_duty(&Due {
-            due_at,
-            duty: SILENCE.to_owned(),
-            stream,
-            cause: event.envelope.id,
-            case: event.envelope.caseid,
-        })?)
-    }
 }
 
 fn change(event: &Recorded) -> Change {
@@ -329,24 +208,6 @@ fn change(event: &Recorded) -> Change {
         event_type: event.envelope.event_type.clone(),
         at: event.envelope.recordedtime,
     }
-}
-
-/// The dispatch, as its sender or as its receiver records it.
-fn sent(event: &HopEvent) -> Option<&Box<Dispatch>> {
-    match event {
-        HopEvent::Referral(ReferralEvent::Dispatched(sent))
-        | HopEvent::Assignment(AssignmentEvent::Assigned(sent)) => Some(sent),
-        _ => None,
-    }
-}
-
-fn is_ruling(event: &HopEvent) -> bool {
-    matches!(
-        event,
-        HopEvent::Custody(
-            CustodyEvent::CustodyReleased { .. } | CustodyEvent::AcceptanceVoided { .. }
-        )
-    )
 }
 
 fn answer_due(referral: &Referral) -> (&'static str, Option<Timestamp>) {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::CaseId;
 use domain::intake::consent::{ConsentEntry, ConsentPurpose, ConsentState};
-use domain::intake::contact::{AgeBand, Matter, SafetyMark};
-use domain::intake::triage::RiskReason;
-use domain::intake::{Intake, IntakeEvent};
+use domain::intake::{Intake, IntakeEvent, KnownSubject};
 use domain::referral::{Assignment, AssignmentEvent, Consent};
 use domain::values::{Party, RiskLevel};
 use eventsourcing::{
@@ -18,10 +16,9 @@ use serde::{Deserialize, Serialize};
 
 const SUBJECTS: &str = "referral-subject";
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Subject {
-    pub(crate) age_band: AgeBand,
-    pub(crate) guardian_suspected: bool,
+    pub(crate) known: KnownSubject,
     /// Given for a referral, and neither withdrawn nor expired.
     pub(crate) consents: Vec<Consent>,
     /// As the intake here has assessed it last.
@@ -29,14 +26,6 @@ pub(crate) struct Subject {
     /// The desk here that opened the case.
     pub(crate) opened_by: Option<Party>,
 }
-
-const UNKNOWN: Subject = Subject {
-    age_band: AgeBand::Unknown,
-    guardian_suspected: false,
-    consents: Vec::new(),
-    risk: None,
-    opened_by: None,
-};
 
 /// Follows the region's own intake; and, for cases that began elsewhere, what came with them.
 pub(crate) struct Subjects {
@@ -59,7 +48,7 @@ impl Projection for Subjects {
         };
         let key = case.to_string();
         let before: Option<Subject> = rows.get(SUBJECTS, key.as_bytes())?;
-        let mut subject = before.clone().unwrap_or(UNKNOWN);
+        let mut subject = before.clone().unwrap_or_default();
         match envelope.subject.kind.as_str() {
             Intake::KIND => subject.hear_of_intake(&decode::<Intake>(envelope)?),
             // What was recorded here counts more than what comes back.
@@ -78,31 +67,20 @@ impl Projection for Subjects {
 impl Subject {
     fn hear_of_hop(&mut self, event: &AssignmentEvent) {
         if let AssignmentEvent::Assigned(dispatch) = event {
-            self.age_band = dispatch.submission.age_band;
-            self.guardian_suspected = dispatch.submission.guardian_suspected;
-            self.consents.clone_from(&dispatch.submission.consents);
+            let told = &dispatch.submission;
+            self.known = KnownSubject {
+                age_band: told.age_band,
+                guardian_suspected: told.guardian_suspected,
+            };
+            self.consents.clone_from(&told.consents);
         }
     }
 
     fn hear_of_intake(&mut self, event: &IntakeEvent) {
+        self.known.hear_of(event);
         match event {
-            IntakeEvent::ContactRecorded { contact, .. } => {
-                if let Matter::Concern {
-                    subject: described, ..
-                } = &contact.matter
-                {
-                    self.age_band = described.age_band;
-                }
-            }
-            IntakeEvent::SubjectDescribed { subject: described } => {
-                self.age_band = described.age_band;
-            }
             IntakeEvent::Triaged { assessment, .. }
-            | IntakeEvent::Reassessed { assessment, .. } => {
-                self.guardian_suspected |=
-                    assessment.reasons.contains(&RiskReason::GuardianSuspected);
-                self.risk = Some(assessment.risk);
-            }
+            | IntakeEvent::Reassessed { assessment, .. } => self.risk = Some(assessment.risk),
             IntakeEvent::CaseOpened {
                 custodian, risk, ..
             } => {
@@ -112,25 +90,10 @@ impl Subject {
             IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } => {
                 self.hear_of_consent(entry);
             }
-            // The mark is set because the guardian is the suspect; lifted when that is settled.
-            IntakeEvent::SafetyMarked {
-                mark: SafetyMark::NeverTellGuardian,
-                ..
-            } => {
-                self.guardian_suspected = true;
-            }
-            IntakeEvent::SafetyMarkLifted {
-                mark: SafetyMark::NeverTellGuardian,
-                ..
-            } => {
-                self.guardian_suspected = false;
-            }
             _ => {}
         }
     }
-}
 
-impl Subject {
     /// The last line of each giver counts.
     fn hear_of_consent(&mut self, entry: &ConsentEntry) {
         if entry.purpose != ConsentPurpose::Referral {

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod rejection;
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::ids::{ReferralId, WorkerId};
 use crate::sealed::{Sealed, Text};
 use crate::values::Party;
 pub use rejection::ReferralRejection;
+use stage::Stage;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReferralCommand {
@@ -235,20 +237,6 @@ pub struct Referral {
     noted: Version,
 }
 
-/// How far the sender itself has come, with what it knows by then.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-enum Stage {
-    #[default]
-    Nothing,
-    Drafted(Box<Draft>),
-    Submitted {
-        draft: Box<Draft>,
-        by: WorkerId,
-        submission: Box<Submission>,
-    },
-    Dispatched(Box<Dispatch>),
-}
-
 impl Aggregate for Referral {
     const CONTEXT: &'static str = CONTEXT;
     const KIND: &'static str = "referral";
@@ -270,8 +258,10 @@ impl Aggregate for Referral {
         }
         match event {
             ReferralEvent::Drafted(draft) => self.stage = Stage::Drafted(draft.clone()),
-            ReferralEvent::Submitted { by, submission, .. } => self.submitted(*by, submission),
-            ReferralEvent::SubmissionRefused { .. } => self.refused(),
+            ReferralEvent::Submitted { by, submission, .. } => {
+                self.stage.submitted(*by, submission);
+            }
+            ReferralEvent::SubmissionRefused { .. } => self.stage.refused(),
             ReferralEvent::Dispatched(dispatch) => {
                 self.stage = Stage::Dispatched(dispatch.clone());
             }
@@ -298,28 +288,17 @@ impl Referral {
 
     /// None before the draft.
     pub fn terms(&self) -> Option<&Terms> {
-        match &self.stage {
-            Stage::Nothing => None,
-            Stage::Drafted(draft) | Stage::Submitted { draft, .. } => Some(&draft.terms),
-            Stage::Dispatched(dispatch) => Some(&dispatch.terms),
-        }
+        self.stage.terms()
     }
 
     /// None until it is dispatched.
     pub fn dispatch(&self) -> Option<&Dispatch> {
-        match &self.stage {
-            Stage::Dispatched(dispatch) => Some(dispatch),
-            _ => None,
-        }
+        self.stage.dispatch()
     }
 
     /// On what it is sent, from its submission on.
     pub fn submission(&self) -> Option<&Submission> {
-        match &self.stage {
-            Stage::Nothing | Stage::Drafted(_) => None,
-            Stage::Submitted { submission, .. } => Some(submission),
-            Stage::Dispatched(dispatch) => Some(&dispatch.submission),
-        }
+        self.stage.submission()
     }
 
     /// The hop that the system made when this one expired.
@@ -381,22 +360,5 @@ impl Referral {
             ReferralCommand::NoteRuling { ruling } => self.note_ruling(*ruling)?,
         };
         Ok(vec![event])
-    }
-
-    fn submitted(&mut self, by: WorkerId, submission: &Submission) {
-        if let Stage::Drafted(draft) = std::mem::take(&mut self.stage) {
-            let submission = Box::new(submission.clone());
-            self.stage = Stage::Submitted {
-                draft,
-                by,
-                submission,
-            };
-        }
-    }
-
-    fn refused(&mut self) {
-        if let Stage::Submitted { draft, .. } = std::mem::take(&mut self.stage) {
-            self.stage = Stage::Drafted(draft);
-        }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn of_referral(event: &ReferralEvent, names: &Names<'_>) -> Line {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm an event, nothing else")]
 pub(super) fn of_assignment(event: &AssignmentEvent, names: &Names<'_>) -> Line {
     match event {
         AssignmentEvent::Assigned(dispatch) => {
