@@ -116,7 +116,14 @@ impl CommandHandler {
             if let Some(first_answer) = self.first_answer(request).await? {
                 return Ok(first_answer);
             }
-            let decided = self.decide(steps, request).await?;
+            let decided = match self.decide(steps, request).await {
+                Ok(decided) => decided,
+                // The same request may have been faster by another way: its answer is ours.
+                Err(no @ (CommandError::Rejected(_) | CommandError::Conflict { .. })) => {
+                    return self.first_answer(request).await?.ok_or(no);
+                }
+                Err(error) => return Err(error),
+            };
             // Nothing to store where every step finds that nothing is left to do.
             if request.validate_only || decided.writes.is_empty() {
                 return Ok(self.answer(decided, None));
@@ -241,10 +248,22 @@ impl CommandHandler {
                 && expected != version
             {
                 let stream = step.stream.clone();
-                return Err(CommandError::Conflict {
+                let conflict = CommandError::Conflict {
                     stream,
                     expected,
                     actual: version,
+                };
+                return Err(match (step.decide)(history, on) {
+                    // Who may not is not told that something has changed, nor that it exists.
+                    Err(CommandError::Rejected(no))
+                        if matches!(
+                            no.kind,
+                            RejectionKind::Forbidden | RejectionKind::NotFound
+                        ) =>
+                    {
+                        no.into()
+                    }
+                    _ => conflict,
                 });
             }
             // A stream that begins here belongs to the case of the one before it.

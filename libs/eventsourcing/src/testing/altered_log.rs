@@ -11,6 +11,7 @@ use crate::log::{Append, AppendError, Appended, EventLog, Head, ReadError, Verif
 
 type Refuse = dyn Fn(&Append) -> Option<AppendError> + Send + Sync;
 type Lose = dyn Fn() -> Option<ReadError> + Send + Sync;
+type Meanwhile = dyn Fn() + Send + Sync;
 type Tell = dyn Fn(Vec<Recorded>) -> Vec<Recorded> + Send + Sync;
 
 /// Passes everything on to a log, except what it was told to refuse or to tell differently.
@@ -19,6 +20,7 @@ pub struct AlteredLog {
     log: Arc<dyn EventLog>,
     refuse: Arc<Refuse>,
     lose: Arc<Lose>,
+    meanwhile: Arc<Meanwhile>,
     tell: Arc<Tell>,
 }
 
@@ -28,6 +30,7 @@ impl AlteredLog {
             log,
             refuse: Arc::new(|_| None),
             lose: Arc::new(|| None),
+            meanwhile: Arc::new(|| ()),
             tell: Arc::new(|page| page),
         }
     }
@@ -46,6 +49,13 @@ impl AlteredLog {
     #[must_use]
     pub fn losing(mut self, lose: impl Fn() -> Option<ReadError> + Send + Sync + 'static) -> Self {
         self.lose = Arc::new(lose);
+        self
+    }
+
+    /// `happens` comes before every read of a stream.
+    #[must_use]
+    pub fn meanwhile(mut self, happens: impl Fn() + Send + Sync + 'static) -> Self {
+        self.meanwhile = Arc::new(happens);
         self
     }
 
@@ -77,6 +87,7 @@ impl EventLog for AlteredLog {
         stream: &StreamId,
         from: Version,
     ) -> BoxFuture<'_, Result<Vec<Recorded>, ReadError>> {
+        (self.meanwhile)();
         self.log.read(stream, from)
     }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::{NoContext, Uuid};
 
-/// A notebook takes at most ten pages.
+/// A notebook takes at most ten pages, and none from an auditor.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Notebook {
     pub(crate) pages: u32,
@@ -37,20 +37,33 @@ pub(crate) enum NotebookEvent {
 impl Fact for NotebookEvent {}
 
 #[derive(Debug, PartialEq, thiserror::Error)]
-#[error("the notebook is full")]
-pub(crate) struct Full;
+pub(crate) enum No {
+    #[error("the notebook is full")]
+    Full,
+    #[error("an auditor writes in no notebook")]
+    Auditor,
+}
 
-impl Rejection for Full {
+impl Rejection for No {
     fn kind(&self) -> RejectionKind {
-        RejectionKind::WrongState
+        match self {
+            Self::Full => RejectionKind::WrongState,
+            Self::Auditor => RejectionKind::Forbidden,
+        }
     }
 
     fn reason(&self) -> &'static str {
-        "NOTEBOOK_FULL"
+        match self {
+            Self::Full => "NOTEBOOK_FULL",
+            Self::Auditor => "NOT_PERMITTED",
+        }
     }
 
     fn zh(&self) -> String {
-        "记事本已满".to_owned()
+        match self {
+            Self::Full => "记事本已满".to_owned(),
+            Self::Auditor => "审计员不得书写".to_owned(),
+        }
     }
 }
 
@@ -59,11 +72,14 @@ impl Aggregate for Notebook {
     const KIND: &'static str = "notebook";
     type Command = Add;
     type Event = NotebookEvent;
-    type Rejection = Full;
+    type Rejection = No;
 
-    fn decide(&self, add: &Add, _: &Occasion) -> Result<Vec<NotebookEvent>, Full> {
+    fn decide(&self, add: &Add, on: &Occasion) -> Result<Vec<NotebookEvent>, No> {
+        if on.actor == auditor() {
+            return Err(No::Auditor);
+        }
         if self.pages + add.pages > 10 {
-            return Err(Full);
+            return Err(No::Full);
         }
         Ok(vec![NotebookEvent::Added { pages: add.pages }])
     }
@@ -83,6 +99,10 @@ impl Aggregate for Notebook {
             _ => data,
         }
     }
+}
+
+pub(crate) fn auditor() -> Actor {
+    Actor::person("p-2", "o-1", "auditor")
 }
 
 pub(crate) fn shanghai() -> Region {

@@ -1,11 +1,11 @@
 //! Lost races: begun again, within bounds, unless the caller said which version it saw.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use eventsourcing::{Aggregate, AppendError, CommandError, RequestContext, StreamId, Version};
 
-use crate::notebook::{Bench, Notebook, made_at, noon, notebook, reason, request};
+use crate::notebook::{Bench, Notebook, auditor, made_at, noon, notebook, reason, request};
 
 /// A log where the first so many appends lose a race; how many were tried.
 fn losing(times: u32) -> (Bench, Arc<AtomicU32>) {
@@ -31,6 +31,23 @@ fn a_lost_race_is_decided_again() {
     let answer = bench.add_now(1).unwrap();
     assert_eq!((answer.version, answer.repeated), (Version(1), false));
     assert_eq!(tried.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn the_same_request_that_was_faster_is_repeated_whatever_the_rules_say_by_then() {
+    let faster = Bench::new();
+    let asked = request(made_at(noon()));
+    let bench = faster.started_at(noon()).altered(|log| {
+        let (asked, faster) = (asked.clone(), Mutex::new(Some(faster)));
+        log.meanwhile(move || {
+            let faster = faster.lock().unwrap().take();
+            let add = |bench: Bench| bench.add(10, &asked).unwrap();
+            // In a thread of its own, as another call would be.
+            std::thread::scope(|calls| drop(calls.spawn(|| faster.map(add)).join().unwrap()));
+        })
+    });
+    let later = bench.add(10, &asked).unwrap();
+    assert_eq!((later.version, later.repeated), (Version(1), true));
 }
 
 #[test]
@@ -63,6 +80,30 @@ fn a_caller_who_said_what_it_saw_is_told_of_the_race() {
         tried.load(Ordering::SeqCst),
         2,
         "nothing was tried against an old version"
+    );
+}
+
+#[test]
+fn who_may_not_is_not_told_whether_something_has_changed() {
+    let bench = Bench::new();
+    bench.add_now(10).unwrap();
+    let seen = |etag| RequestContext {
+        etag: Some(Version(etag)),
+        actor: auditor(),
+        ..request(made_at(noon()))
+    };
+    for etag in [0, 1, 2] {
+        assert_eq!(reason(bench.add(1, &seen(etag))), "NOT_PERMITTED");
+    }
+    // Whoever may is told first that something has changed, whatever the rules say of what is there.
+    let saw_it_empty = RequestContext {
+        actor: request(made_at(noon())).actor,
+        ..seen(0)
+    };
+    let lost = bench.add(1, &saw_it_empty);
+    assert!(
+        matches!(lost, Err(CommandError::Conflict { .. })),
+        "{lost:?}"
     );
 }
 

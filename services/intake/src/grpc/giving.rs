@@ -84,31 +84,19 @@ impl IntakeApi {
         answer.await.map_err(|error| self.gate.failed(&error))
     }
 
-    /// What the rules say now. Who may not act learns neither whether the intake exists nor whether
-    /// it has changed.
+    /// What the rules say now. Who may not act does not learn whether the intake exists.
     async fn trial(
         &self,
         intake: IntakeId,
         command: IntakeCommand,
         call: &RequestContext,
     ) -> Result<Answer, Status> {
-        let mut trial = RequestContext {
+        let trial = RequestContext {
             validate_only: true,
             ..call.clone()
         };
-        let commands = &self.commands;
-        let decided = commands.handle::<Intake>(intake.0, command.clone(), &trial);
-        let mut decided = decided.await;
-        if let Err(CommandError::Conflict { .. }) = decided {
-            trial.etag = None;
-            let whatever_was_seen = commands.handle::<Intake>(intake.0, command, &trial).await;
-            if let Err(CommandError::Rejected(no)) = whatever_was_seen
-                && matches!(no.kind, RejectionKind::Forbidden | RejectionKind::NotFound)
-            {
-                decided = Err(no.into());
-            }
-        }
-        decided.map_err(|error| match error {
+        let decided = self.commands.handle::<Intake>(intake.0, command, &trial);
+        decided.await.map_err(|error| match error {
             CommandError::Rejected(no)
                 if no.kind == RejectionKind::NotFound && !self.knows_all(&call.actor) =>
             {
