@@ -5,7 +5,6 @@ mod messages;
 mod queries;
 mod units;
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use vault::Sealer;
 
 use self::decisions::may_give;
 use crate::relay::relay_of;
+use crate::subject::Assessed;
 
 pub(crate) struct ReferralApi {
     pub(crate) region: Region,
@@ -51,13 +51,14 @@ impl ReferralService for ReferralApi {
                 HopCommand::Draft,
                 &roles_between(&call.actor, from, to, None),
             )?;
-            let risk = term::<types::RiskLevel, _>("risk", request.risk)?;
-            self.check_case(case, risk).await?;
-            let flags: Result<BTreeSet<_>, Status> = request
-                .flags
-                .iter()
-                .map(|flag| term::<ReportFlag, _>("flags", *flag))
-                .collect();
+            let flags = request.flags.iter();
+            let flags = flags.map(|flag| term::<ReportFlag, _>("flags", *flag));
+            let stated = Assessed {
+                case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
+                risk: term::<types::RiskLevel, _>("risk", request.risk)?,
+                flags: flags.collect::<Result<_, _>>()?,
+            };
+            let assessed = self.assessed(case, stated).await?;
             let hop = ReferralId(ScopedId::derived(self.region, call.id, "hop"));
             let terms = Terms {
                 from,
@@ -65,9 +66,9 @@ impl ReferralService for ReferralApi {
                 origin: from,
                 relay: relay_of(&self.directory, from, to),
                 kind: HopKind::ByWorker,
-                case_type: term::<types::CaseType, _>("case_type", request.case_type)?,
-                risk,
-                flags: flags?,
+                case_type: assessed.case_type,
+                risk: assessed.risk,
+                flags: assessed.flags,
                 summary: self
                     .seal::<Referral>(case, hop.0, ("Drafted", "summary"), &request.summary)
                     .await?,

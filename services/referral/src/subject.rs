@@ -1,13 +1,14 @@
 //! What the region's intake has recorded of a case and its young person: it decides whose consent
 //! counts and whether it was given, how grave the case is, and who opened it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::ids::CaseId;
 use domain::intake::consent::{ConsentEntry, ConsentPurpose, ConsentState};
-use domain::intake::{Intake, IntakeEvent, KnownSubject};
+use domain::intake::{Intake, IntakeEvent, KnownSubject, ReportFlag};
 use domain::referral::{Assignment, AssignmentEvent, Consent};
-use domain::values::{Party, RiskLevel};
+use domain::values::{CaseType, Party, RiskLevel};
 use eventsourcing::{
     Aggregate, LogId, Projection, ProjectionError, ProjectionStore, Recorded, Rows, StoreError,
     decode,
@@ -22,9 +23,17 @@ pub(crate) struct Subject {
     /// Given for a referral, and neither withdrawn nor expired.
     pub(crate) consents: Vec<Consent>,
     /// As the intake here has assessed it last.
-    pub(crate) risk: Option<RiskLevel>,
+    pub(crate) assessed: Option<Assessed>,
     /// The desk here that opened the case.
     pub(crate) opened_by: Option<Party>,
+}
+
+/// What a hop says of the case where its intake is here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Assessed {
+    pub(crate) case_type: CaseType,
+    pub(crate) risk: RiskLevel,
+    pub(crate) flags: BTreeSet<ReportFlag>,
 }
 
 /// Follows the region's own intake; and, for cases that began elsewhere, what came with them.
@@ -80,11 +89,24 @@ impl Subject {
         self.known.hear_of(event);
         match event {
             IntakeEvent::Triaged { assessment, .. }
-            | IntakeEvent::Reassessed { assessment, .. } => self.risk = Some(assessment.risk),
+            | IntakeEvent::Reassessed { assessment, .. } => {
+                self.assessed = Some(Assessed {
+                    case_type: assessment.case_type,
+                    risk: assessment.risk,
+                    flags: assessment.flags.clone(),
+                });
+            }
             IntakeEvent::CaseOpened {
-                custodian, risk, ..
+                custodian,
+                case_type,
+                risk,
+                flags,
             } => {
-                self.risk = Some(*risk);
+                self.assessed = Some(Assessed {
+                    case_type: *case_type,
+                    risk: *risk,
+                    flags: flags.clone(),
+                });
                 self.opened_by = Some(*custodian);
             }
             IntakeEvent::ConsentRecorded { entry } | IntakeEvent::ConsentExpired { entry } => {

@@ -12,7 +12,7 @@ use domain::referral::{
     HopRole, Referral, ReferralCommand, Submission, TABLE, Tenure, Terms,
 };
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
-use domain::values::{DisclosureBasis, RiskLevel};
+use domain::values::DisclosureBasis;
 use eventsourcing::{Aggregate, Answer, RequestContext, ScopedId, Step, StreamId, Version, fold};
 use proto::types::v1 as types;
 use service_runtime::grpc::{failure, field, refused, rejected, violation};
@@ -21,7 +21,7 @@ use vault::SealingPlace;
 
 use super::ReferralApi;
 use crate::relay::relay_of;
-use crate::subject::Subject;
+use crate::subject::{Assessed, Subject};
 
 /// Characters of a text about a hop.
 const LONGEST_TEXT: usize = 4_000;
@@ -105,12 +105,17 @@ impl ReferralApi {
         answer.await.map_err(|error| refused(&error))
     }
 
-    /// Nobody drafts for a case that this region does not know, or plays down what is recorded of it.
-    pub(super) async fn check_case(&self, case: CaseId, risk: RiskLevel) -> Result<(), Status> {
+    /// What a hop says of its case. Nobody drafts for a case that this region does not know, plays
+    /// down what is recorded of it, or calls it something else.
+    pub(super) async fn assessed(
+        &self,
+        case: CaseId,
+        stated: Assessed,
+    ) -> Result<Assessed, Status> {
         let Some(known) = self.recorded(case)? else {
             let custody = self.find::<Custody>(case.custody_in(self.region).0).await?;
             let held = custody.and_then(|custody| custody.state.held());
-            return held.map(drop).ok_or_else(|| {
+            return held.map(|_| stated).ok_or_else(|| {
                 let en = "this region neither knows the case nor has its custody";
                 failure(
                     Code::NotFound,
@@ -120,12 +125,26 @@ impl ReferralApi {
                 )
             });
         };
+        let Some(recorded) = known.assessed else {
+            return Ok(stated);
+        };
         // Levels are ordered worst first.
-        if known.risk.is_some_and(|recorded| risk > recorded) {
+        if stated.risk > recorded.risk {
             let en = "it is lower than the level of the case: reassess the case first";
             return Err(violation("risk", en, "低于个案的风险等级，请先重新评估"));
         }
-        Ok(())
+        if stated.case_type != recorded.case_type {
+            let en = "the case is of another type: reassess the case first";
+            return Err(violation("case_type", en, "与个案类型不符，请先重新评估"));
+        }
+        if !stated.flags.is_subset(&recorded.flags) {
+            let en = "the case has no such flag: reassess the case first";
+            return Err(violation("flags", en, "个案没有该报告情形，请先重新评估"));
+        }
+        Ok(Assessed {
+            risk: stated.risk,
+            ..recorded
+        })
     }
 
     /// Whose consent counts follows from what is recorded: what a hop carries on keeps its parent's.
