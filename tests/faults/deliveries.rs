@@ -175,6 +175,29 @@ async fn accepted_by_who_has_not_heard_of_the_cancellation_is_void() {
     world.stop().await;
 }
 
+/// As long as the custodian has not heard of the acceptance, the custody is where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_leaves_custody_where_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    let troubles = Troubles::default();
+    let world = troubles.world(root.path(), monday()).await;
+    let (case, id) = arrived(&world).await;
+    troubles.hold(SHANGHAI, "370200.referral");
+    accept(&world, &id).await.unwrap();
+    // The receiver's team stands at once.
+    until(&world.log("370200.caseteam"), "caseteam.TeamFormed").await;
+    assert_eq!(custodians(&world, &case).await, [SHANGHAI]);
+    assert_eq!(count(&world, SHANGHAI, "referral.CustodyReleased").await, 0);
+    assert_eq!(
+        hop(&world, SHANGHAI, &id).await.state(),
+        pb::HopState::Dispatched
+    );
+    troubles.release();
+    world.settle().await;
+    assert_eq!(custodians(&world, &case).await, [QINGDAO]);
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_by_who_has_not_heard_of_the_acceptance_is_cancelled() {
     let root = tempfile::tempdir().unwrap();

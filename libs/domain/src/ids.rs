@@ -84,13 +84,6 @@ impl ReferralId {
     }
 }
 
-impl AssignmentId {
-    /// The hop as its sender knows it.
-    pub fn of(self, sender: Region) -> ReferralId {
-        ReferralId::new(sender, self.0.uuid)
-    }
-}
-
 impl IntakeId {
     /// The case that is given with the contact: it has the contact's uuid.
     pub fn case(self) -> CaseId {

@@ -1,5 +1,8 @@
 //! The inbox of each desk: its open hops by due time, and its last changes, numbered.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use domain::ids::DeskId;

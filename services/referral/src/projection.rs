@@ -32,7 +32,7 @@ pub(crate) const PAUSE: &str = "pause";
 pub(crate) const SILENCE: &str = "silence";
 
 /// Hop uuid -> row.
-const HOPS: &str = "referral-hop";
+pub(crate) const HOPS: &str = "referral-hop";
 /// `<case>/<hop>` -> hop uuid.
 const BY_CASE: &str = "referral-case";
 /// Case -> custody.
@@ -58,7 +58,7 @@ pub(crate) struct Known<A> {
 }
 
 impl HopRow {
-    fn new(case: CaseId, last: Change) -> Self {
+    pub(crate) fn new(case: CaseId, last: Change) -> Self {
         Self {
             case,
             referral: None,

@@ -385,6 +385,13 @@ fn rules_that_nobody_could_keep_are_refused() {
     no_time.answer.low = Limit::WorkingDays(0);
     let mut no_attempts = rules("1");
     no_attempts.callbacks.failed_attempts = 0;
+    let pause = |at_most| {
+        let mut long = rules("1");
+        long.info_pause.at_most = at_most;
+        long
+    };
+    let mut stands_still = rules("1");
+    stands_still.info_pause.never_at = vec![RiskLevel::High];
     let refused = [
         (
             no_time,
@@ -394,6 +401,15 @@ fn rules_that_nobody_could_keep_are_refused() {
             },
         ),
         (no_attempts, RuleBookRejection::CallbacksNever),
+        (
+            pause(Limit::Minutes(24 * 60 + 1)),
+            RuleBookRejection::PauseTooLong,
+        ),
+        (
+            pause(Limit::WorkingDays(1)),
+            RuleBookRejection::PauseTooLong,
+        ),
+        (stands_still, RuleBookRejection::PauseAtImmediate),
         (rules("version 1"), RuleBookRejection::VersionName),
         (rules(""), RuleBookRejection::VersionName),
     ];

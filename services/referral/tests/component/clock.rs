@@ -3,7 +3,10 @@
 use domain::ids::ReferralId;
 use domain::intake::AgeBand;
 use domain::referral::HopCommand as C;
-use domain::referral::{Assignment, AssignmentEvent, Dispatch, HopKind, Submission, Tenure, Terms};
+use domain::referral::{
+    Assignment, AssignmentEvent, Dispatch, HopKind, Referral, ReferralEvent, Submission, Tenure,
+    Terms,
+};
 use domain::values::{CaseType, DisclosureBasis, RiskLevel, Role};
 use eventsourcing::{Aggregate, StreamId};
 use futures::StreamExt;
@@ -206,6 +209,27 @@ fn sent_by_shanghai(bench: &Bench) -> Dispatch {
         rules_version: "2026-01".to_owned(),
         escalate_to: Some(unit("central-relay")),
     }
+}
+
+/// When it was dispatched, the directory here did not say yet who stands above the receiver.
+#[tokio::test]
+async fn who_is_above_the_receiver_is_asked_again_when_the_time_is_over() {
+    let bench = Bench::start().await;
+    let sent = Dispatch {
+        escalate_to: None,
+        ..sent_by_shanghai(&bench)
+    };
+    let hop = sent.hop;
+    let stream = StreamId::new(Referral::KIND, hop.0);
+    let dispatched = [ReferralEvent::Dispatched(Box::new(sent))];
+    bench
+        .append::<Referral>(SHANGHAI, stream, case(1), &dispatched)
+        .await;
+    bench.pass(241).await;
+    let escalated = bench.hop(SHANGHAI, hop).await.escalated_referral_id;
+    let escalated: ReferralId = escalated.parse().expect("it goes up");
+    assert_eq!(bench.state(CENTRAL, escalated).await, S::Dispatched);
+    bench.stop().await;
 }
 
 #[tokio::test]
