@@ -10,6 +10,7 @@
 mod bench;
 mod calls;
 mod clock;
+mod drafts;
 mod hops;
 mod inbox;
 mod races;
