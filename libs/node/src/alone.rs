@@ -13,6 +13,7 @@ use service_runtime::{SystemClock, TaskFailed};
 
 use crate::copies::CopySettings;
 use crate::hosting::Hosting;
+use crate::keys::KeySettings;
 use crate::region::NodeError;
 use crate::system::{Settings, System};
 
@@ -31,6 +32,9 @@ pub struct AloneSettings {
     /// Where its log is copied to, and the others are followed.
     #[serde(default)]
     pub copies: Option<CopySettings>,
+    /// Where the region's keys are.
+    #[serde(default)]
+    pub keys: KeySettings,
 }
 
 /// The service stopped, and not because it was told to.
@@ -82,6 +86,7 @@ async fn serve(service: Hosting, settings: AloneSettings) -> Result<(), AloneErr
 /// # Errors
 /// [`NodeError`].
 pub async fn start(service: Hosting, settings: AloneSettings) -> Result<System, NodeError> {
+    let keys = settings.keys;
     let settings = Settings {
         root: settings.root,
         regions: vec![settings.region],
@@ -92,7 +97,7 @@ pub async fn start(service: Hosting, settings: AloneSettings) -> Result<System, 
         metrics: Some(start_metrics()),
         copies: settings.copies,
     };
-    System::start(settings, &[service]).await
+    System::start_apart(settings, service, &keys).await
 }
 
 /// Waits for SIGTERM, Ctrl-C, or the failure of a task.

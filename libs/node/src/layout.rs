@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eventsourcing::Region;
 
 /// `data/<region>/<service>/{log,rows}`, `data/<region>/keys/store`; and beside the data, where no
-/// copy of them takes it along, `region-keys/<region>.key`.
+/// copy of them takes it along, `region-keys/<region>.key` and `run/<region>/keys.sock`.
 #[derive(Debug, Clone)]
 pub struct Layout {
     root: PathBuf,
@@ -38,6 +38,12 @@ impl Layout {
     /// The key that wraps all others.
     pub fn region_key(&self, region: Region) -> PathBuf {
         self.root.join("region-keys").join(format!("{region}.key"))
+    }
+
+    /// Where the keys service leases keys to the other processes of its region.
+    pub fn keys_socket(&self, region: Region) -> PathBuf {
+        let run = self.root.join("run").join(region.as_str());
+        run.join("keys.sock")
     }
 
     fn service(&self, region: Region, service: &str) -> PathBuf {

@@ -7,7 +7,10 @@ pub mod alone;
 pub mod client;
 mod copies;
 mod hosting;
+mod keyring;
+mod keys;
 mod layout;
+mod leased_keys;
 mod log_watch;
 mod region;
 pub mod sealing;
@@ -15,6 +18,7 @@ mod system;
 
 pub use copies::CopySettings;
 pub use hosting::{Hosting, Parts};
+pub use keys::KeySettings;
 pub use layout::Layout;
 pub use region::{NodeError, RegionNode};
 pub use system::{NotSettled, Settings, System};

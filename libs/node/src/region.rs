@@ -1,8 +1,8 @@
 //! One region's services: adapters opened first, in all regions, before anything runs.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 
 use directory_view::DirectoryView;
 use eventsourcing::{
@@ -13,12 +13,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use nats_event_feed::{NatsError, PublishedLog};
 use projection_store::{SledStore, StoreSettings};
 use segment_log::{LocalFeed, OpenError, Options, SegmentLog};
-use service_runtime::grpc::{DigestKey, Gate, Server, ServerError};
+use service_runtime::grpc::{Gate, Server, ServerError};
 use service_runtime::{AddRoutes, Ports, Progress, Running, Tasks};
-use vault::{KeyStore, KeyStoreError, LocalKeys, RegionKey, RegionKeyError, Sealer};
+use vault::{DataKeysError, KeyStoreError, RegionKeyError};
 
 use crate::copies::{Copies, CopySettings};
-use crate::hosting::{Hosting, Parts};
+use crate::hosting::{Hosting, Parts, Preparations};
+use crate::keys::{Keys, Place};
 use crate::layout::Layout;
 use crate::log_watch::watch;
 
@@ -42,6 +43,16 @@ pub enum NodeError {
     #[error(transparent)]
     KeyStore(#[from] KeyStoreError),
     #[error(transparent)]
+    Keys(#[from] DataKeysError),
+    #[error("keys cannot be leased to the other services at {path}: {cause}")]
+    Keyring {
+        path: PathBuf,
+        cause: std::io::Error,
+    },
+    /// A service found something that must not be served.
+    #[error("{0}")]
+    NotPrepared(String),
+    #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
     Nats(#[from] NatsError),
@@ -53,9 +64,7 @@ pub struct RegionNode {
     regions: Vec<Region>,
     clock: Arc<HybridClock>,
     feed: LocalFeed,
-    key_store: Arc<KeyStore>,
-    digest_key: DigestKey,
-    sealer: Sealer,
+    keys: Keys,
     rows: BTreeMap<&'static str, Arc<dyn ProjectionStore>>,
     logs: BTreeMap<&'static str, Arc<SegmentLog>>,
     copies: Option<Copies>,
@@ -66,26 +75,22 @@ impl RegionNode {
     ///
     /// # Errors
     /// [`NodeError`]: which file, and what to do.
-    pub fn open(
+    pub(crate) fn open(
         layout: &Layout,
         region: Region,
         regions: &[Region],
         services: &[Hosting],
         clock: Arc<HybridClock>,
         feed: LocalFeed,
+        place: Place<'_>,
     ) -> Result<Self, NodeError> {
-        let region_key = open_region_key(layout, region)?;
-        let store = KeyStore::open(&layout.key_store(region), region, &region_key)?;
-        let key_store = Arc::new(store);
-        let keys = LocalKeys::new(key_store.clone(), clock.clock().clone());
+        let keys = Keys::open(layout, region, clock.clock(), place)?;
         let mut node = Self {
             region,
             regions: regions.to_vec(),
             clock,
             feed,
-            key_store,
-            digest_key: DigestKey(*region_key.request_digest_key()),
-            sealer: Sealer::new(Arc::new(keys)),
+            keys,
             rows: BTreeMap::new(),
             logs: BTreeMap::new(),
             copies: None,
@@ -198,7 +203,7 @@ impl RegionNode {
     ///
     /// # Errors
     /// [`NodeError`].
-    pub fn start(
+    pub async fn start(
         &self,
         services: &[Hosting],
         server: Server,
@@ -209,15 +214,28 @@ impl RegionNode {
         for log in self.logs.values() {
             watch(log, tasks);
         }
-        let mut hosted: Vec<(Arc<Running>, AddRoutes)> = Vec::new();
         let mut identify = None;
+        let preparations = Preparations::default();
+        let mut assembled = Vec::new();
         for service in services {
-            let parts = self.parts(service.name, feed.clone(), tasks)?;
+            let parts = self.parts(service.name, feed.clone(), &preparations, tasks)?;
             let ports = parts.ports.clone();
             identify.get_or_insert_with(|| parts.directory.clone());
-            let (running, routes) = (service.assemble)(parts).start(&ports, tasks);
-            hosted.push((Arc::new(running), routes));
+            assembled.push(((service.assemble)(parts), ports));
         }
+        let first =
+            std::mem::take(&mut *preparations.lock().unwrap_or_else(PoisonError::into_inner));
+        for preparation in first {
+            preparation.await.map_err(NodeError::NotPrepared)?;
+        }
+        self.keys.start(tasks).await?;
+        let hosted: Vec<(Arc<Running>, AddRoutes)> = assembled
+            .into_iter()
+            .map(|(service, ports)| {
+                let (running, routes) = service.start(&ports, tasks);
+                (Arc::new(running), routes)
+            })
+            .collect();
         let running = hosted.iter().map(|(running, _)| running.clone()).collect();
         if let Some(identify) = identify {
             server.serve(hosted, identify, metrics, tasks)?;
@@ -229,6 +247,7 @@ impl RegionNode {
         &self,
         service: &'static str,
         feed: Arc<dyn EventFeed>,
+        preparations: &Preparations,
         tasks: &Tasks,
     ) -> Result<Parts, NodeError> {
         let own = LogId::new(self.region, service);
@@ -246,7 +265,7 @@ impl RegionNode {
             rows,
             clock: self.clock.clone(),
             gate: Gate::new(
-                self.digest_key.clone(),
+                self.keys.digest_key.clone(),
                 progress.clone(),
                 tasks.stop().clone(),
             ),
@@ -257,12 +276,12 @@ impl RegionNode {
             let log = self.logs.get(service)?;
             Some(log.clone() as Arc<dyn EventLog>)
         });
-        let key_store = self.key_store.clone();
         Ok(Parts::new(
             ports,
             Arc::new(directory),
-            self.sealer.clone(),
-            key_store,
+            self.keys.sealer.clone(),
+            self.keys.store().cloned(),
+            preparations.clone(),
             log,
         ))
     }
@@ -273,19 +292,4 @@ impl RegionNode {
             log.close();
         }
     }
-}
-
-fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeError> {
-    let path = layout.region_key(region);
-    for directory in [Some(layout.data().as_path()), path.parent()]
-        .into_iter()
-        .flatten()
-    {
-        fs::create_dir_all(directory).map_err(|cause| NodeError::Directory {
-            path: directory.display().to_string(),
-            cause,
-        })?;
-    }
-    let store = layout.key_store(region);
-    Ok(RegionKey::read_or_create(&path, &layout.data(), &store)?)
 }

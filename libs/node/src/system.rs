@@ -18,6 +18,7 @@ use service_runtime::{Running, TaskFailed, Tasks};
 
 use crate::copies::CopySettings;
 use crate::hosting::Hosting;
+use crate::keys::{KeySettings, Place};
 use crate::layout::Layout;
 use crate::region::{NodeError, RegionNode};
 
@@ -69,6 +70,23 @@ impl System {
         Self::start_on(settings, services, |_, feed| Arc::new(feed)).await
     }
 
+    /// One service alone in this process: it has its keys from the keys service of its region, in
+    /// another process, unless it is that.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_apart(
+        settings: Settings,
+        service: Hosting,
+        keys: &KeySettings,
+    ) -> Result<Self, NodeError> {
+        let place = Place::Apart {
+            service: service.name,
+            settings: keys,
+        };
+        Self::start_at(settings, &[service], place, |_, feed| Arc::new(feed)).await
+    }
+
     /// As [`Self::start`], each region following the logs by the feed that it is given.
     ///
     /// # Errors
@@ -78,9 +96,18 @@ impl System {
         services: &[Hosting],
         feed_of: impl Fn(Region, LocalFeed) -> Arc<dyn EventFeed>,
     ) -> Result<Self, NodeError> {
+        Self::start_at(settings, services, Place::Here, feed_of).await
+    }
+
+    async fn start_at(
+        settings: Settings,
+        services: &[Hosting],
+        place: Place<'_>,
+        feed_of: impl Fn(Region, LocalFeed) -> Arc<dyn EventFeed>,
+    ) -> Result<Self, NodeError> {
         let layout = Layout::new(&settings.root);
         let feed = LocalFeed::default();
-        let nodes = open_all(&layout, &settings, services, &feed)?;
+        let nodes = open_all(&layout, &settings, services, &feed, place)?;
         for node in &nodes {
             node.resume_clock().await?;
         }
@@ -102,8 +129,8 @@ impl System {
             system.addresses.insert(node.region(), server.address());
             let metrics = settings.metrics.clone();
             let feed = feed_of(node.region(), feed.clone());
-            let running = node.start(services, server, metrics, &feed, &system.tasks)?;
-            system.running.extend(running);
+            let running = node.start(services, server, metrics, &feed, &system.tasks);
+            system.running.extend(running.await?);
         }
         Ok(system)
     }
@@ -239,11 +266,13 @@ fn open_all(
     settings: &Settings,
     services: &[Hosting],
     feed: &LocalFeed,
+    place: Place<'_>,
 ) -> Result<Vec<RegionNode>, NodeError> {
     let mut nodes = side_by_side(&settings.regions, |region| {
         let clock = Arc::new(HybridClock::new(settings.clock.clone()));
         let followed = &settings.followed;
-        RegionNode::open(layout, *region, followed, services, clock, feed.clone())
+        let feed = feed.clone();
+        RegionNode::open(layout, *region, followed, services, clock, feed, place)
     })?;
     let seen_by: Vec<Arc<dyn ProjectionStore>> =
         nodes.iter().flat_map(RegionNode::rows).cloned().collect();

@@ -3,6 +3,7 @@
 mod connection;
 mod consistency;
 mod deadline;
+mod digest;
 mod fields;
 mod gate;
 mod health;
@@ -16,10 +17,11 @@ mod typed;
 mod watch;
 
 pub use consistency::ConsistencyToken;
+pub use digest::DigestKey;
 pub use fields::{
     date, enum_number, field, moment, optional, page_size, required, term, timestamp,
 };
-pub use gate::{DigestKey, Gate};
+pub use gate::Gate;
 pub use identity::{Identify, IdentityRefused, ORGANIZATION, PERSON, ROLE};
 pub use page::Page;
 pub use server::{COMPRESSION, MAX_DECODED_BYTES, MAX_ENCODED_BYTES, Server, ServerError};

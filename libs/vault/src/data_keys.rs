@@ -1,4 +1,4 @@
-//! The port through which whoever seals or opens gets data keys, and its in-process adapter.
+//! The port through which whoever seals gets data keys, and its in-process adapter.
 
 use std::sync::Arc;
 
@@ -9,13 +9,10 @@ use futures::future::BoxFuture;
 use crate::key_store::{KeyStore, KeyStoreError};
 use crate::secret::DataKey;
 
-/// Gives out data keys.
+/// Gives out data keys to seal with.
 pub trait DataKeys: Send + Sync {
     /// Fresh keys, durable, given to nobody else.
     fn lease(&self, count: usize) -> BoxFuture<'_, Result<Vec<LeasedKey>, DataKeysError>>;
-
-    /// A key that was leased or granted before.
-    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>>;
 
     /// Whether the key was destroyed, as far as is known without asking: it seals nothing more.
     fn is_retired(&self, id: KeyId) -> bool;
@@ -51,30 +48,17 @@ impl LocalKeys {
 impl DataKeys for LocalKeys {
     fn lease(&self, count: usize) -> BoxFuture<'_, Result<Vec<LeasedKey>, DataKeysError>> {
         let now = self.clock.now();
-        self.in_store(move |store| store.mint(count, now))
-    }
-
-    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<DataKey, DataKeysError>> {
-        self.in_store(move |store| store.get(id))
-    }
-
-    fn is_retired(&self, id: KeyId) -> bool {
-        self.store.is_retired(id)
-    }
-}
-
-impl LocalKeys {
-    /// The store waits for its disk: off the async threads.
-    fn in_store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&KeyStore) -> Result<T, KeyStoreError> + Send + 'static,
-    ) -> BoxFuture<'_, Result<T, DataKeysError>> {
         let store = Arc::clone(&self.store);
         Box::pin(async move {
-            tokio::task::spawn_blocking(move || work(&store))
+            // The store waits for its disk: off the async threads.
+            tokio::task::spawn_blocking(move || store.mint(count, now))
                 .await
                 .map_err(|stopped| DataKeysError::Away(stopped.to_string()))?
                 .map_err(DataKeysError::Store)
         })
+    }
+
+    fn is_retired(&self, id: KeyId) -> bool {
+        self.store.is_retired(id)
     }
 }

@@ -8,8 +8,8 @@ mod durable;
 mod engine;
 mod erasure;
 mod records;
+mod retired;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -17,6 +17,7 @@ use domain::ids::{CaseId, KeyId};
 use eventsourcing::Region;
 use jiff::Timestamp;
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::data_keys::LeasedKey;
@@ -26,8 +27,10 @@ use crate::secret::{DataKey, Secret, random};
 pub(crate) use durable::{create_directory, sync_directory};
 use engine::{Engine, failed, named, open_file};
 use records::{DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
+pub use retired::RetiredKeys;
 
 const FILE: &str = "keys.redb";
+
 /// All keys of one region.
 pub struct KeyStore {
     directory: PathBuf,
@@ -38,8 +41,8 @@ pub struct KeyStore {
     private: RwLock<PrivateKey>,
     /// Exchanged by an erasure for the rewritten file.
     database: RwLock<Engine>,
-    /// Destroyed, or about to be, for which case: nothing more is sealed under these.
-    retired: RwLock<HashMap<KeyId, CaseId>>,
+    /// Nothing more is sealed under these.
+    retired: watch::Sender<RetiredKeys>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +92,7 @@ impl KeyStore {
                 wrapping,
                 private: RwLock::new(private),
                 database: RwLock::new(database),
-                retired: RwLock::new(retired),
+                retired: watch::Sender::new(retired),
             })
         })
     }
@@ -172,8 +175,12 @@ impl KeyStore {
 
     /// The case with which the key was destroyed, or is being.
     pub fn erased_with(&self, id: KeyId) -> Option<CaseId> {
-        let retired = self.retired.read().unwrap_or_else(PoisonError::into_inner);
-        retired.get(&id).copied()
+        self.retired.borrow().erased_with(id)
+    }
+
+    /// The keys under which nothing more may be sealed, from now on.
+    pub fn retired(&self) -> watch::Receiver<RetiredKeys> {
+        self.retired.subscribe()
     }
 
     /// Reads every key: the ids of those that are damaged.
@@ -189,7 +196,8 @@ impl KeyStore {
                 .collect::<Result<Vec<_>, _>>()
         })?;
         let ids = ids.iter().filter_map(|id| id.parse().ok());
-        Ok(ids.filter(|id| self.get(*id).is_err()).collect())
+        let is_damaged = |id: &KeyId| matches!(self.get(*id), Err(KeyStoreError::Damaged { .. }));
+        Ok(ids.filter(is_damaged).collect())
     }
 
     fn find(&self, id: KeyId) -> Result<DataKey, KeyStoreError> {
@@ -321,16 +329,16 @@ fn private_key(
     Ok(Some(opened))
 }
 
-fn destroyed_keys(database: &Database) -> Result<HashMap<KeyId, CaseId>, KeyStoreError> {
+fn destroyed_keys(database: &Database) -> Result<RetiredKeys, KeyStoreError> {
     let reading = database.begin_read().map_err(failed)?;
     let table = reading.open_table(DESTROYED).map_err(failed)?;
-    let mut keys = HashMap::new();
+    let mut keys = RetiredKeys::default();
     for row in table.iter().map_err(failed)? {
         let (id, case) = row.map_err(failed)?;
         let unreadable =
             || KeyStoreError::Engine("the list of destroyed keys is damaged".to_owned());
         let key = id.value().parse().map_err(|_| unreadable())?;
-        keys.insert(key, case.value().parse().map_err(|_| unreadable())?);
+        keys.add(key, case.value().parse().map_err(|_| unreadable())?);
     }
     Ok(keys)
 }

@@ -18,7 +18,7 @@ mod wrapping;
 
 pub use data_keys::{DataKeys, DataKeysError, LeasedKey, LocalKeys};
 pub use grant::{GrantError, GrantPlace, GrantedKey, PublicKey};
-pub use key_store::{KeyStore, KeyStoreError};
+pub use key_store::{KeyStore, KeyStoreError, RetiredKeys};
 pub use region_key::{RegionKey, RegionKeyError};
 pub use seal::{LARGEST_TEXT, OpenError, SealError, SealingPlace, open, seal};
 pub use sealer::{Sealer, SealerError};

@@ -43,6 +43,16 @@ impl DataKey {
         Self(Secret::new(random()))
     }
 
+    /// A key that was leased to another process.
+    pub fn received(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The key itself, for a process that seals with it: nowhere else may it go.
+    pub fn to_lend(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// What encrypts.
     pub(crate) fn encryption(&self) -> Secret {
         derive(&self.0, "liandong.data-key.v1 encryption")

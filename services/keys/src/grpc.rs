@@ -127,7 +127,7 @@ impl KeysService for KeysApi {
             purpose: term::<pb::Purpose, _>("purpose", request.purpose)?,
             takes_part: self.takes_part(case, &call.actor)?,
             text: match &row {
-                Some(row) => Some(self.found(row).await?),
+                Some(row) => Some(self.found(row)?),
                 None => None,
             },
         };
@@ -173,7 +173,7 @@ impl KeysService for KeysApi {
         let (page, next_page_token) = cut(page, size);
         let mut texts = Vec::new();
         for row in &page {
-            texts.push(messages::text(row, self.found(row).await?.standing));
+            texts.push(messages::text(row, self.found(row)?.standing));
         }
         Ok(Response::new(pb::ListSealedTextsResponse {
             texts,
@@ -247,10 +247,9 @@ impl KeysApi {
         Err(failure(Code::PermissionDenied, "NOT_PERMITTED", en, zh))
     }
 
-    async fn found(&self, row: &TextRow) -> Result<FoundText, Status> {
+    fn found(&self, row: &TextRow) -> Result<FoundText, Status> {
         let key = row.sealed.key;
-        let destroyed = self.opener.is_destroyed(key).await;
-        let standing = if destroyed.map_err(|error| not_opened(&error))? {
+        let standing = if self.opener.is_destroyed(key) {
             KeyStanding::Destroyed
         } else {
             projection::standing(&self.rows, self.region, key)
@@ -306,10 +305,7 @@ fn not_opened(error: &OpeningError) -> Status {
             &error.to_string(),
             &format!("该内容的密钥或密文已损坏，无法打开，请联系密钥管理员：{error}"),
         ),
-        OpeningError::Key(_)
-        | OpeningError::Log(_)
-        | OpeningError::Unknown(_)
-        | OpeningError::Interrupted(_) => failure(
+        OpeningError::Key(_) | OpeningError::Interrupted(_) => failure(
             Code::Unavailable,
             "KEYS_UNAVAILABLE",
             "the keys cannot be read now: send the same request again later",

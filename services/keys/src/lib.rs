@@ -4,6 +4,7 @@
 mod grpc;
 mod opening;
 mod policies;
+mod preparing;
 mod projection;
 mod sealed_texts;
 mod taking_part;
@@ -15,7 +16,7 @@ use eventsourcing::{CommandHandler, EventLog, LogId};
 use node::Hosting;
 use proto::keys::v1::keys_service_server::KeysServiceServer;
 use service_runtime::{Ports, Service, WithLog};
-use vault::{KeyStore, LocalKeys, Sealer};
+use vault::{KeyStore, Sealer};
 
 pub use domain::keys::CONTEXT;
 
@@ -23,8 +24,10 @@ pub const HOSTING: Hosting = Hosting {
     name: CONTEXT,
     writes: true,
     assemble: |parts| {
-        let (log, directory) = (parts.log(), parts.directory.clone());
-        service(&parts.ports, log, directory, parts.key_store.clone())
+        let (log, store) = (parts.log(), parts.key_store());
+        let commands = CommandHandler::new(log.clone(), parts.ports.clock.clone());
+        parts.first(preparing::prepare(commands, store.clone()));
+        service(&parts.ports, log, parts.directory, store, parts.sealer)
     },
 };
 
@@ -32,25 +35,25 @@ pub const HOSTING: Hosting = Hosting {
 const WITH_TEXTS: [&str; 5] = ["intake", "referral", "caseteam", "followup", CONTEXT];
 
 /// The service of one region, on its log and its key store.
-pub fn service(
+fn service(
     ports: &Ports,
     log: Arc<dyn EventLog>,
     directory: Arc<DirectoryView>,
     store: Arc<KeyStore>,
+    sealer: Sealer,
 ) -> Service {
     let region = ports.region;
     let logs: Vec<LogId> = WITH_TEXTS
         .iter()
         .flat_map(|context| ports.logs(context))
         .collect();
-    let own_keys = LocalKeys::new(store.clone(), ports.clock.clock().clone());
     let api = grpc::KeysApi {
         region,
         gate: ports.gate.clone(),
         commands: CommandHandler::new(log.clone(), ports.clock.clone()),
         rows: ports.rows.clone(),
-        sealer: Sealer::new(Arc::new(own_keys)),
-        opener: opening::Opener::new(log.clone(), store.clone()),
+        sealer,
+        opener: opening::Opener::new(store.clone()),
     };
     let policies: Vec<Arc<dyn eventsourcing::Policy>> = vec![
         Arc::new(policies::PublishKey {

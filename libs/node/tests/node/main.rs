@@ -5,6 +5,7 @@
     reason = "what tests share fails as they do: by panicking"
 )]
 
+mod apart;
 mod bench;
 mod failing_disk;
 mod failing_log;

@@ -1,6 +1,5 @@
 //! The gate: every command and query of every service comes in and goes out here, the same way.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use eventsourcing::{
@@ -8,15 +7,14 @@ use eventsourcing::{
     StoreError, Version,
 };
 use futures::stream::BoxStream;
-use hmac::{Hmac, KeyInit, Mac};
 use proto::CommandRequest;
 use proto::types::v1::{self, CommandMeta, CommandResult};
-use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 
 use super::consistency::ConsistencyToken;
+use super::digest::DigestKey;
 use super::fields::{field, optional, timestamp};
 use super::identity::WhoExists;
 use super::status::{failure, internal, refused, violation};
@@ -28,20 +26,10 @@ const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// How long a query waits to see what its consistency token names.
 const CONSISTENCY_WAIT: Duration = Duration::from_secs(5);
 
-/// The region's secret for request digests: equal requests are recognised, contents not guessed.
-#[derive(Clone)]
-pub struct DigestKey(pub [u8; 32]);
-
-impl std::fmt::Debug for DigestKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DigestKey(…)")
-    }
-}
-
 /// What the gRPC side of a service needs besides its own handlers.
 #[derive(Clone)]
 pub struct Gate {
-    digest_key: Arc<DigestKey>,
+    digest_key: DigestKey,
     progress: Progress,
     stop: CancellationToken,
 }
@@ -49,7 +37,7 @@ pub struct Gate {
 impl Gate {
     pub fn new(digest_key: DigestKey, progress: Progress, stop: CancellationToken) -> Self {
         Self {
-            digest_key: Arc::new(digest_key),
+            digest_key,
             progress,
             stop,
         }
@@ -58,7 +46,8 @@ impl Gate {
     /// Takes a command in: who acts, under which request id, with which content.
     ///
     /// # Errors
-    /// UNAUTHENTICATED without an actor; INVALID_ARGUMENT naming what is malformed or too large.
+    /// UNAUTHENTICATED without an actor; INVALID_ARGUMENT naming what is malformed or too large;
+    /// UNAVAILABLE as long as the region's secret is not there.
     pub fn command<R: CommandRequest>(
         &self,
         request: Request<R>,
@@ -83,7 +72,7 @@ impl Gate {
             .ok_or_else(|| violation("meta", "it must be set", "必须填写"))?;
         check_on_behalf_of(&meta.on_behalf_of, known.as_ref())?;
         let context = RequestContext {
-            digest: self.digest(&actor, &command, &meta),
+            digest: self.digest_key.digest(&actor, &command, &meta)?,
             traceparent,
             ..request_context(actor, &meta)?
         };
@@ -193,30 +182,6 @@ impl Gate {
     /// A store that cannot be read.
     pub fn store_failed(&self, error: &StoreError) -> Status {
         internal(error)
-    }
-
-    /// HMAC-SHA-256 over who acts, the command's name and content, without what may differ in a
-    /// repeat: another person's request with the same id is another request.
-    fn digest<R: CommandRequest>(&self, actor: &Actor, command: &R, meta: &CommandMeta) -> Hash {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.digest_key.0)
-            .expect("HMAC takes keys of any length");
-        let kept = CommandMeta {
-            request_id: String::new(),
-            etag: String::new(),
-            validate_only: false,
-            ..meta.clone()
-        };
-        let actor = serde_json::to_vec(actor).expect("an actor is plain data");
-        for part in [
-            &actor,
-            R::NAME.as_bytes(),
-            &prost::Message::encode_to_vec(&kept),
-            &command.encode_to_vec(),
-        ] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        Hash(mac.finalize().into_bytes().into())
     }
 }
 

@@ -247,7 +247,11 @@ pub(crate) fn start_with(
         Arc::new(Flaky::default()),
     );
     let clock = Arc::new(VirtualClock::new(jiff::Timestamp::UNIX_EPOCH));
-    let gate = Gate::new(DigestKey([7; 32]), progress.clone(), tasks.stop().clone());
+    let gate = Gate::new(
+        DigestKey::new([7; 32]),
+        progress.clone(),
+        tasks.stop().clone(),
+    );
     let ports = Ports {
         region: "310000".parse().unwrap(),
         regions: vec!["310000".parse().unwrap(), "370200".parse().unwrap()],

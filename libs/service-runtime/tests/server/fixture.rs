@@ -79,7 +79,11 @@ fn ports(tasks: &Tasks) -> Ports {
         feed: Arc::new(NoFeed),
         rows: Arc::new(MemoryRows::default()),
         clock: Arc::new(HybridClock::new(Arc::new(SystemClock))),
-        gate: Gate::new(DigestKey([7; 32]), progress.clone(), tasks.stop().clone()),
+        gate: Gate::new(
+            DigestKey::new([7; 32]),
+            progress.clone(),
+            tasks.stop().clone(),
+        ),
         progress,
     }
 }

@@ -68,10 +68,11 @@ impl KeyStore {
             return sync_directory(&self.directory).map_err(failed);
         }
         let renewed = by_grant.then(PrivateKey::random);
-        self.retired
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(keys.iter().map(|key| (*key, case)));
+        self.retired.send_modify(|retired| {
+            for key in keys {
+                retired.add(*key, case);
+            }
+        });
         let path = self.directory.join(FILE);
         let mut database = self
             .database

@@ -18,14 +18,14 @@ use uuid::Uuid;
 
 use crate::asked::{Asked, giver, ready};
 use crate::fixture::{Carries, Fixture, field_at_fault, refusal, shanghai};
-use vault::{DataKey, DataKeys, DataKeysError, LeasedKey, LocalKeys, Sealer};
+use vault::{DataKeys, DataKeysError, LeasedKey, LocalKeys, Sealer};
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = Result<T, DataKeysError>> + Send + 'a>>;
 
 /// Of each test its own.
 static AWAY: [AtomicBool; 2] = [AtomicBool::new(true), AtomicBool::new(false)];
 
-/// The region's keys, which may be away: then none can be had, not even one that was had before.
+/// The region's keys, which may be away: then none can be had, not even one that is in use.
 struct Keys<const TEST: usize>(LocalKeys);
 
 impl<const TEST: usize> Keys<TEST> {
@@ -43,10 +43,6 @@ impl<const TEST: usize> DataKeys for Keys<TEST> {
         self.0.lease(count.min(4))
     }
 
-    fn key(&self, id: KeyId) -> Later<'_, DataKey> {
-        self.0.key(id)
-    }
-
     fn is_retired(&self, id: KeyId) -> bool {
         Self::away() || self.0.is_retired(id)
     }
@@ -54,7 +50,7 @@ impl<const TEST: usize> DataKeys for Keys<TEST> {
 
 fn assemble<const TEST: usize>(parts: Parts) -> Service {
     let clock = parts.ports.clock.clock().clone();
-    let keys: Keys<TEST> = Keys(LocalKeys::new(parts.key_store.clone(), clock));
+    let keys: Keys<TEST> = Keys(LocalKeys::new(parts.key_store(), clock));
     let log = parts.log();
     let sealer = Sealer::new(Arc::new(keys));
     intake::service(&parts.ports, log, parts.directory, sealer)

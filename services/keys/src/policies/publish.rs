@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use domain::keys::{PublishedKey, PublishedKeyCommand};
-use eventsourcing::{LogId, Policy, PolicyError, Recorded, Region, Rows, Step};
+use domain::keys::{PublishedKey, PublishedKeyCommand, PublishedKeyEvent};
+use eventsourcing::{Aggregate, LogId, Policy, PolicyError, Recorded, Region, Rows, Step, decode};
 use vault::KeyStore;
 
 /// The key published last.
@@ -26,7 +26,12 @@ impl Policy for PublishKey {
         self.logs.clone()
     }
 
-    fn react(&self, _event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError> {
+    fn react(&self, event: &Recorded, rows: &mut Rows) -> Result<Vec<Step>, PolicyError> {
+        if event.envelope.subject.kind == PublishedKey::KIND {
+            let PublishedKeyEvent::RegionKeyPublished { public_key, .. } =
+                decode::<PublishedKey>(&event.envelope)?;
+            rows.put(PUBLISHED, b"", &public_key)?;
+        }
         let public_key = self.store.public_key().to_string();
         if rows.get(PUBLISHED, b"")?.as_ref() == Some(&public_key) {
             return Ok(Vec::new());
