@@ -241,6 +241,7 @@ async fn the_same_is_read_after_all_rows_are_deleted(
     assert_eq!(delete_rows(root), 21, "seven services in three regions");
     let last = recorded_at(entries.last().unwrap());
     let world = World::start(root, last).await;
+    world.settle().await;
     let stage = world.stage().await;
     let rebuilt = timeline(&stage, case).await;
     let told: HashSet<&str> = entries
@@ -256,6 +257,7 @@ async fn the_same_is_read_after_all_rows_are_deleted(
         decided_again.is_empty(),
         "the past was decided again: {decided_again:?}"
     );
+    assert_eq!(rebuilt.len(), entries.len());
     for (again, entry) in rebuilt.iter().zip(entries) {
         assert_eq!(again, entry);
     }

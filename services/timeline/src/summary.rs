@@ -7,11 +7,12 @@ use domain::intake::{Intake, IntakeEvent};
 use domain::referral::{Custody, CustodyEvent};
 use domain::values::{CaseType, Party, RiskLevel};
 use eventsourcing::{
-    Aggregate, Body, Hash, Position, ProjectionStore, Recorded, Rows, StoreError, UnknownEvent,
-    decode,
+    Aggregate, Body, Hash, Order, Position, ProjectionStore, Recorded, Rows, StoreError,
+    UnknownEvent, decode,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::sentences::is_known;
 
@@ -36,7 +37,9 @@ pub(crate) struct CaseRow {
     pub(crate) waiting: u64,
     /// Told events that this program does not know, from a newer one.
     pub(crate) unknown: u64,
+    /// The event recorded last, and its place among those: whatever came first, the same one is last.
     last_event: String,
+    last_place: Option<(Timestamp, Order, Uuid)>,
 }
 
 impl CaseRow {
@@ -60,6 +63,7 @@ impl CaseRow {
             waiting: 0,
             unknown: 0,
             last_event: String::new(),
+            last_place: None,
         }
     }
 
@@ -115,8 +119,10 @@ pub(crate) fn take_in(event: &Recorded, rows: &mut Rows) -> Result<(), StoreErro
     };
     row.entries += 1;
     row.received_at = row.received_at.min(envelope.recordedtime);
-    if envelope.recordedtime >= row.updated_at {
+    let place = Some((envelope.recordedtime, envelope.order, envelope.id));
+    if place >= row.last_place {
         row.updated_at = envelope.recordedtime;
+        row.last_place = place;
         row.last_event = String::from_utf8_lossy(event.body.bytes()).into_owned();
     }
     // A newer region writes what we do not know: that must not hide the rest of the case.
