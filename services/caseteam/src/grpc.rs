@@ -12,16 +12,16 @@ use domain::caseteam::{
 use domain::directory::Worker;
 use domain::ids::{CaseId, OrganizationId, TaskId, WorkerId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
-use domain::values::Role;
 use eventsourcing::{
-    Actor, Aggregate, Answer, CommandError, CommandHandler, ProjectionStore, Region,
-    RequestContext, ScopedId, StreamId, Version, fold,
+    Aggregate, Answer, CommandError, CommandHandler, ProjectionStore, Region, RequestContext,
+    ScopedId, StreamId, Version, fold,
 };
 use node::sealing::seal;
 use proto::caseteam::v1 as pb;
 use proto::caseteam::v1::case_team_service_server::CaseTeamService;
 use service_runtime::grpc::{
-    Gate, failure, field, optional, page_size, refused, rejected, required, term, timestamp,
+    Gate, failure, field, not_shown, optional, page_size, refused, rejected, required, term,
+    timestamp,
 };
 use tonic::{Code, Request, Response, Status};
 use vault::{Sealer, SealingPlace};
@@ -148,8 +148,8 @@ impl CaseTeamService for CaseTeamApi {
         let row =
             projection::team(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
         let place = row.as_ref().map(|row| row.team.place(&actor));
-        if !is_auditor(&actor) && place.is_none_or(|place| place == Place::Outsider) {
-            return Err(not_shown());
+        if !Acting::is_auditor(&actor) && place.is_none_or(|place| place == Place::Outsider) {
+            return Err(outsider());
         }
         let message = row.and_then(|row| messages::team(id, &row));
         message.map(Response::new).ok_or_else(|| {
@@ -166,8 +166,10 @@ impl CaseTeamService for CaseTeamApi {
         let request = request.into_inner();
         let owner: OrganizationId = field("organization_id", &request.organization_id)?;
         let size = page_size(request.page_size)?;
-        if !is_auditor(&actor) && Acting::of(&actor).is_none_or(|who| who.organization != owner) {
-            return Err(not_shown());
+        if !Acting::is_auditor(&actor)
+            && Acting::of(&actor).is_none_or(|who| who.organization != owner)
+        {
+            return Err(outsider());
         }
         self.gate.wait_for(&request.consistency_token).await?;
         let mut page = projection::tasks_of(&self.rows, owner, &request.page_token, size + 1)
@@ -257,16 +259,9 @@ impl CaseTeamApi {
     }
 }
 
-fn is_auditor(actor: &Actor) -> bool {
-    Acting::of(actor).is_some_and(|person| person.role == Role::Auditor)
-}
-
-fn not_shown() -> Status {
-    let en = "only members, people of the organization concerned and auditors may see this";
-    failure(
-        Code::PermissionDenied,
-        "NOT_PERMITTED",
-        en,
+fn outsider() -> Status {
+    not_shown(
+        "only members, people of the organization concerned and auditors may see this",
         "仅团队成员、相关单位人员和审计员可以查看",
     )
 }

@@ -10,15 +10,14 @@ use domain::followup::{
 };
 use domain::ids::{CaseId, OrganizationId};
 use domain::sealed::{PersonRole, Sealed, SealedClass, Text};
-use domain::values::Role;
 use eventsourcing::{
-    Actor, Aggregate, CommandError, CommandHandler, ProjectionStore, Region, RequestContext,
-    StreamId, Version, fold,
+    Aggregate, CommandError, CommandHandler, ProjectionStore, Region, RequestContext, StreamId,
+    Version, fold,
 };
 use node::sealing::seal;
 use proto::followup::v1 as pb;
 use proto::followup::v1::follow_up_service_server::FollowUpService;
-use service_runtime::grpc::{Gate, failure, field, page_size, refused, rejected};
+use service_runtime::grpc::{Gate, failure, field, not_shown, page_size, refused, rejected};
 use tonic::{Code, Request, Response, Status};
 use vault::{Sealer, SealingPlace};
 
@@ -75,8 +74,8 @@ impl FollowUpService for FollowUpApi {
         let row =
             projection::plan(&self.rows, id).map_err(|error| self.gate.store_failed(&error))?;
         let place = row.as_ref().map(|row| row.plan.place(&actor));
-        if !is_auditor(&actor) && place != Some(Place::Unit) {
-            return Err(not_shown());
+        if !Acting::is_auditor(&actor) && place != Some(Place::Unit) {
+            return Err(outsider());
         }
         let message = row.and_then(|row| messages::plan(id, &row));
         message.map(Response::new).ok_or_else(|| {
@@ -98,8 +97,10 @@ impl FollowUpService for FollowUpApi {
         let request = request.into_inner();
         let owner: OrganizationId = field("organization_id", &request.organization_id)?;
         let size = page_size(request.page_size)?;
-        if !is_auditor(&actor) && Acting::of(&actor).is_none_or(|who| who.organization != owner) {
-            return Err(not_shown());
+        if !Acting::is_auditor(&actor)
+            && Acting::of(&actor).is_none_or(|who| who.organization != owner)
+        {
+            return Err(outsider());
         }
         self.gate.wait_for(&request.consistency_token).await?;
         let mut page = projection::owed_by(&self.rows, owner, &request.page_token, size + 1)
@@ -156,16 +157,9 @@ impl FollowUpApi {
     }
 }
 
-fn is_auditor(actor: &Actor) -> bool {
-    Acting::of(actor).is_some_and(|person| person.role == Role::Auditor)
-}
-
-fn not_shown() -> Status {
-    let en = "only people of the unit in charge and auditors may see this";
-    failure(
-        Code::PermissionDenied,
-        "NOT_PERMITTED",
-        en,
+fn outsider() -> Status {
+    not_shown(
+        "only people of the unit in charge and auditors may see this",
         "仅承办单位人员和审计员可以查看",
     )
 }
