@@ -7,5 +7,6 @@ mod damage;
 mod deliveries;
 mod disk;
 mod feed;
+mod rewritten;
 mod shutdown;
 mod snapshot;

@@ -10,6 +10,7 @@ pub mod organization;
 pub mod region;
 pub mod rule_book;
 pub mod rules;
+pub mod witness;
 pub mod worker;
 
 pub use calendar::{Calendar, CalendarError, Weekday};
@@ -22,6 +23,9 @@ pub use organization::{
 pub use region::{RegionCommand, RegionEntry, RegionEvent, RegionProfile, RegionRejection};
 pub use rule_book::{RuleBook, RuleBookCommand, RuleBookEvent, RuleBookRejection};
 pub use rules::{CallbackRule, InfoPause, Limit, PerRisk, RuleSet};
+pub use witness::{
+    Head, LogWitness, WITNESS_HEADS, WitnessCommand, WitnessEvent, WitnessRejection,
+};
 pub use worker::{Enrolment, Place, Worker, WorkerCommand, WorkerEvent, WorkerRejection};
 
 use eventsourcing::{Actor, Region};

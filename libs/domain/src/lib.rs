@@ -14,3 +14,13 @@ pub mod referral;
 pub mod sealed;
 pub mod transitions;
 pub mod values;
+
+/// The contexts that have a log in every region, by their words: logs are `<region>.<context>`.
+pub const CONTEXTS: [&str; 6] = [
+    directory::CONTEXT,
+    "intake",
+    referral::CONTEXT,
+    "caseteam",
+    "followup",
+    "keys",
+];

@@ -2,6 +2,7 @@
 
 mod grpc;
 pub mod reference;
+mod witness;
 
 use std::sync::Arc;
 
@@ -37,11 +38,13 @@ pub fn service(ports: &Ports, log: Arc<dyn EventLog>, directory: Arc<DirectoryVi
         routes: Box::new(move |routes| {
             routes.add_service(service_runtime::tuned!(DirectoryServiceServer::new(api)))
         }),
-        projections: vec![directory],
+        projections: vec![directory, Arc::new(witness::ForeignHeads::new(ports))],
         writes: Some(WithLog {
             log,
             policies: vec![],
-            due_rules: vec![],
+            due_rules: vec![Arc::new(witness::WitnessHeads {
+                rows: ports.rows.clone(),
+            })],
         }),
     }
 }

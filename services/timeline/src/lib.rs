@@ -13,6 +13,7 @@ mod samples;
 mod sentences;
 mod summary;
 mod verify;
+mod witness;
 
 use std::sync::Arc;
 
@@ -21,17 +22,6 @@ use eventsourcing::LogId;
 use node::Hosting;
 use proto::timeline::v1::timeline_service_server::TimelineServiceServer;
 use service_runtime::{Ports, Service};
-
-/// The contexts that are followed. The directory's events belong to no case and are not told, but what
-/// they cause is, and verification reads them.
-const CONTEXTS: [&str; 6] = [
-    "directory",
-    "intake",
-    "referral",
-    "caseteam",
-    "followup",
-    "keys",
-];
 
 /// What a node needs to know to host it.
 pub const HOSTING: Hosting = Hosting {
@@ -42,7 +32,9 @@ pub const HOSTING: Hosting = Hosting {
 
 /// The timeline of all regions in `ports`.
 pub fn service(ports: &Ports, directory: Arc<DirectoryView>) -> Service {
-    let logs: Vec<LogId> = CONTEXTS
+    // The directory's events belong to no case and are not told, but what they cause is, and
+    // verification reads them.
+    let logs: Vec<LogId> = domain::CONTEXTS
         .iter()
         .flat_map(|context| ports.logs(context))
         .collect();

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::reading::{Predecessor, predecessors};
 use crate::summary;
+use crate::witness;
 
 /// `<case>/<number>` -> event.
 const BY_CASE: &str = "timeline-case";
@@ -97,6 +98,7 @@ impl Projection for TimelineRows {
     }
 
     fn project(&self, event: &Recorded, rows: &mut Rows) -> Result<(), ProjectionError> {
+        witness::take_in(event, rows)?;
         let id = event.envelope.id;
         if let Some(predecessor) = awaited(event, rows)? {
             hold(event, predecessor, rows)?;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::projection;
 use crate::reading::cause_of;
+use crate::witness::{self, Witnessed};
 
 /// One log, read to its end.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub(crate) struct Seen {
     checkpoints: BTreeMap<LogId, Checkpoint>,
     /// What has been told of the case: the hash at each position.
     told: BTreeMap<LogId, BTreeMap<Position, Hash>>,
+    /// What other regions have witnessed of each log.
+    witnessed: BTreeMap<LogId, BTreeMap<Position, Vec<Witnessed>>>,
 }
 
 impl Seen {
@@ -52,6 +55,8 @@ impl Seen {
             if let Some(at) = rows.checkpoint(projection::NAME, log)? {
                 seen.checkpoints.insert(log.clone(), at);
             }
+            seen.witnessed
+                .insert(log.clone(), witness::of_log(rows, log)?);
         }
         if let Some(case) = case {
             for event in projection::of_case(rows, &case.to_string(), u64::MAX)? {
@@ -66,7 +71,9 @@ impl Seen {
         Compare {
             checkpoint: self.checkpoints.remove(log),
             told: self.told.remove(log).unwrap_or_default(),
+            witnessed: self.witnessed.remove(log).unwrap_or_default(),
             differs: None,
+            denied: None,
         }
     }
 }
@@ -75,7 +82,10 @@ impl Seen {
 struct Compare {
     checkpoint: Option<Checkpoint>,
     told: BTreeMap<Position, Hash>,
+    witnessed: BTreeMap<Position, Vec<Witnessed>>,
     differs: Option<Position>,
+    /// The first witness who saw something else.
+    denied: Option<Witnessed>,
 }
 
 impl Compare {
@@ -86,10 +96,38 @@ impl Compare {
         if expected.into_iter().any(|expected| expected != hash) {
             self.differs.get_or_insert(position);
         }
+        let witnesses = self.witnessed.remove(&position).unwrap_or_default();
+        let denied = witnesses.into_iter().find(|witness| witness.hash != *hash);
+        self.denied = self.denied.take().or(denied);
     }
 
     /// What is wrong with a log that ends at `end`.
     fn problem(&self, end: Position) -> Option<String> {
+        self.denied_by_a_witness(end)
+            .or_else(|| self.unlike_what_was_read(end))
+    }
+
+    /// Another region has on record what this log does not say, or no longer says.
+    fn denied_by_a_witness(&self, end: Position) -> Option<String> {
+        if let Some(witness) = &self.denied {
+            return Some(format!(
+                "position {} is not what region {} witnessed there at {}: the log was rewritten",
+                witness.position, witness.by, witness.at
+            ));
+        }
+        let beyond = self
+            .witnessed
+            .values()
+            .flatten()
+            .find(|it| it.position > end)?;
+        Some(format!(
+            "the log ends at position {end}, and region {} witnessed position {} at {}: its end was \
+             cut off",
+            beyond.by, beyond.position, beyond.at
+        ))
+    }
+
+    fn unlike_what_was_read(&self, end: Position) -> Option<String> {
         if let Some(position) = self.differs {
             return Some(format!(
                 "position {position} is not what this timeline has read there: the log was rewritten"

@@ -48,6 +48,7 @@ pub(crate) fn rule(name: &str) -> Line {
         "grant-keys" => "随转介授权阅读",
         "publish-region-key" => "公布地区公钥",
         "receive-granted-keys" => "接收授权密钥",
+        "witness-heads" => "见证其他地区的日志",
         "erase-keys" => "删除个人信息",
         _ => "系统规则",
     };
