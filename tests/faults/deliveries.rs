@@ -67,6 +67,7 @@ fn without_chance(value: Value) -> Value {
             sorted(kept.collect())
         }
         Value::Array(items) => sorted(items.into_iter().map(without_chance).collect()),
+        Value::String(text) if is_hash(&text) => Value::String("#".to_owned()),
         Value::String(text) => Value::String(without_ids(&text)),
         plain => plain,
     }
@@ -75,6 +76,11 @@ fn without_chance(value: Value) -> Value {
 fn sorted(mut items: Vec<Value>) -> Value {
     items.sort_by_key(Value::to_string);
     Value::Array(items)
+}
+
+/// Fingerprints of keys differ from run to run, as ids do.
+fn is_hash(text: &str) -> bool {
+    text.parse::<eventsourcing::Hash>().is_ok()
 }
 
 /// Every uuid as `#`.

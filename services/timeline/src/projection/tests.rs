@@ -78,7 +78,7 @@ fn the_next_version_of_a_stream_waits_for_the_one_that_waits() {
 #[test]
 fn what_belongs_to_no_case_holds_its_effects_only_until_it_is_there() {
     let rows = empty_rows();
-    let mut cause = event(SHANGHAI, 1, 1, HOUR, None);
+    let mut cause = event("310000.directory", 1, 1, HOUR, None);
     cause.caseid = None;
     cause.subject.kind = "policy".to_owned();
     let effect = event(QINGDAO, 1, 1, 1, Some(cause.id));

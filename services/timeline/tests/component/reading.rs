@@ -117,6 +117,7 @@ async fn what_a_newer_program_wrote_is_shown_by_its_name_and_counted() {
     let mut newer = event(log, 1, 1, 10, None);
     newer.subject.kind = "intake".to_owned();
     newer.event_type = "intake.Foreseen".to_owned();
+    newer.dataschema = "urn:liandong:intake.Foreseen:1".to_owned();
     newer.data = json!({ "of": "a later version" });
     let after = event(SHANGHAI, 1, 1, 20, Some(newer.id));
     bench.append(&newer).await;
