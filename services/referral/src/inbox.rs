@@ -41,6 +41,14 @@ pub(crate) struct Change {
     pub(crate) at: Timestamp,
 }
 
+impl Change {
+    /// By when it was recorded; between two at the same moment it does not matter, but it must always
+    /// be the same one.
+    pub(crate) fn is_later_than(&self, other: &Self) -> bool {
+        (self.at, self.event) > (other.at, other.event)
+    }
+}
+
 /// A change, and the hop as it stands now.
 pub(crate) struct Entry {
     pub(crate) change: Change,

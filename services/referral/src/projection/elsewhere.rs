@@ -73,7 +73,9 @@ impl HopRows {
             far.dispatch = Some(Box::new(sent.clone()));
         }
         seen.event.tell(&mut far.view);
-        if far == was {
+        // Two logs come in any order: what is told last does not depend on it.
+        let is_later = last.is_later_than(&row.last);
+        if far == was && !is_later {
             return Ok(());
         }
         let due = self.silence_due(&far);
@@ -81,7 +83,9 @@ impl HopRows {
             self.watch(event, hop, due, rows)?;
         }
         row.elsewhere = Some(far);
-        row.last = last;
+        if is_later {
+            row.last = last;
+        }
         self.put(before.as_ref(), &row, rows)
     }
 
@@ -98,7 +102,10 @@ impl HopRows {
         let mut row = before.clone();
         if let Some(far) = &mut row.elsewhere {
             far.silent_since = Some(due_at);
-            row.last = change(event);
+            let last = change(event);
+            if last.is_later_than(&row.last) {
+                row.last = last;
+            }
             self.put(Some(&before), &row, rows)?;
         }
         Ok(())
