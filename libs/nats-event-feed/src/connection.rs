@@ -213,9 +213,10 @@ async fn options(settings: &NatsSettings, name: &str) -> Result<ConnectOptions, 
     }
     match &settings.credentials {
         None => Ok(options),
-        Some(Credentials::User { name, password }) => {
-            Ok(options.user_and_password(name.clone(), password.clone()))
-        }
+        Some(Credentials::User { name, password }) => Ok(options
+            // Where answers come: a user may be kept from hearing those of others.
+            .custom_inbox_prefix(format!("_INBOX.{name}"))
+            .user_and_password(name.clone(), password.clone())),
         Some(Credentials::File(path)) => {
             let unreadable =
                 |error: std::io::Error| NatsError::Unfit(format!("{}: {error}", path.display()));
