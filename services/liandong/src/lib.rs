@@ -33,6 +33,7 @@ use crate::cli::{Cli, Command};
 
 pub use failure::Failure;
 pub use output::Lang;
+pub use serve::GatewaySettings;
 
 /// Runs the command line that this process was given.
 pub fn run() -> ExitCode {
@@ -52,6 +53,15 @@ pub fn run() -> ExitCode {
         Command::Log { command } => log::run(command, screen),
     };
     outcome.map_or_else(|failure| failure.tell(), |()| ExitCode::SUCCESS)
+}
+
+/// Whether these words, the program's name first, are a command line of this program.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check(words: &[&str]) -> Result<(), String> {
+    let parsed = Cli::try_parse_from(words);
+    parsed.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Where commands run that speak to services or are some.

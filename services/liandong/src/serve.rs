@@ -35,7 +35,7 @@ pub(crate) struct ServeArgs {
 /// Settings of a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GatewaySettings {
+pub struct GatewaySettings {
     /// Where the region answers, e.g. `127.0.0.1:7310`.
     pub listen: SocketAddr,
     /// Where its services answer, by name.
