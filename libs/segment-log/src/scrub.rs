@@ -67,9 +67,15 @@ impl Scrub {
                 Ok(Some(number))
             }
             Err(error) => {
-                tracing::error!(log = %self.shared.id, %error, "the scrub found damage");
-                if let ReadError::Damaged(damage) = &error {
-                    self.lock().damage.get_or_insert_with(|| damage.clone());
+                let log = &self.shared.id;
+                match &error {
+                    ReadError::Damaged(damage) => {
+                        tracing::error!(%log, %damage, "the scrub found damage");
+                        self.lock().damage.get_or_insert_with(|| damage.clone());
+                    }
+                    ReadError::Unavailable(_) => {
+                        tracing::warn!(%log, %error, "the scrub could not read a segment");
+                    }
                 }
                 Err(error)
             }

@@ -14,6 +14,7 @@ mod head;
 mod histories;
 mod opening;
 mod script;
+mod scrub;
 mod simulated;
 mod support;
 mod truncation;

@@ -90,6 +90,12 @@ impl Simulated {
         state.failing_read = Some(state.reads + nth);
     }
 
+    /// Whether the read that was to fail has.
+    pub(crate) fn read_has_failed(&self) -> bool {
+        let state = self.lock();
+        state.failing_read.is_some_and(|nth| nth <= state.reads)
+    }
+
     /// The disk as the next start finds it, with everything that was written.
     pub(crate) fn restarted(&self) -> Self {
         self.after_power_loss(Unsynced::Kept)
