@@ -42,6 +42,9 @@ pub(crate) struct AggregateState {
 pub(crate) enum ReplayError {
     #[error("{log} cannot be read: {problem}")]
     Unreadable { log: LogId, problem: String },
+    /// Nothing is wrong with what was read; asking again later may work.
+    #[error("{0}")]
+    Away(String),
     #[error("{stream} in {log} lacks version {missing}: found {found}")]
     Hole {
         log: LogId,
@@ -91,6 +94,7 @@ async fn read_on(
     });
     let report = report.await;
     match report.problem {
+        Some(problem) if report.away => Err(ReplayError::Away(problem)),
         Some(problem) => Err(ReplayError::Unreadable {
             log: log.clone(),
             problem,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use eventsourcing::{
-    Checkpoint, EventFeed, FeedItem, Hash, LogId, Position, ProjectionStore, Recorded, ScopedId,
-    StoreError, StreamId, Version,
+    Checkpoint, EventFeed, FeedError, FeedItem, Hash, LogId, Position, ProjectionStore, Recorded,
+    ScopedId, StoreError, StreamId, Version,
 };
 use futures::StreamExt;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ pub(crate) struct LogReport {
     pub(crate) events: u64,
     pub(crate) head: Hash,
     pub(crate) problem: Option<String>,
+    /// The feed was away, so the rest was not read: the log may well be whole.
+    pub(crate) away: bool,
 }
 
 /// One stream of a case.
@@ -154,10 +156,13 @@ pub(crate) async fn read_log(
         events: after.position.0,
         head: after.hash,
         problem: None,
+        away: false,
     };
     let mut items = feed.follow(log, after);
     while let Some(item) = items.next().await {
         match item {
+            // A feed delivers at least once: what was read before is passed over.
+            Ok(FeedItem::Event(event)) if event.position <= Position(report.events) => {}
             Ok(FeedItem::Event(event)) => {
                 report.events = event.position.0;
                 report.head = event.hash;
@@ -166,6 +171,7 @@ pub(crate) async fn read_log(
             Ok(FeedItem::CaughtUp) => return report,
             Err(error) => {
                 report.problem = Some(error.to_string());
+                report.away = matches!(error, FeedError::Unavailable { .. });
                 return report;
             }
         }

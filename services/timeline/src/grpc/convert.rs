@@ -146,6 +146,11 @@ pub(super) fn not_replayed(error: &ReplayError) -> Status {
             "LOG_UNREADABLE",
             "日志无法完整读取，不能回放该个案",
         ),
+        ReplayError::Away(_) => (
+            Code::Unavailable,
+            "LOG_AWAY",
+            "日志暂时无法读取，请稍后再回放该个案",
+        ),
         ReplayError::Hole { .. } => (
             Code::DataLoss,
             "STREAM_INCOMPLETE",
@@ -190,5 +195,21 @@ fn actor(actor: &Actor, names: &Names<'_>) -> pb::Actor {
             rule_zh: rule(name).zh,
             ..pb::Actor::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_away_may_be_asked_for_again_and_a_broken_one_is_lost() {
+        let away = ReplayError::Away("310000.intake cannot be followed now: no answer".to_owned());
+        assert_eq!(not_replayed(&away).code(), Code::Unavailable);
+        let broken = ReplayError::Unreadable {
+            log: "310000.intake".parse().unwrap(),
+            problem: "its end was cut off".to_owned(),
+        };
+        assert_eq!(not_replayed(&broken).code(), Code::DataLoss);
     }
 }

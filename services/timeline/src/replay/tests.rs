@@ -77,3 +77,35 @@ async fn a_history_with_a_hole_is_not_folded_into_a_state_that_never_was() {
     };
     assert_eq!((of, missing, found), (log(CENTRAL), Version(2), Version(3)));
 }
+
+/// A feed that yields nothing but an error.
+struct Failing(FeedError);
+
+impl EventFeed for Failing {
+    fn follow(&self, _: &LogId, _: Checkpoint) -> BoxStream<'static, Result<FeedItem, FeedError>> {
+        stream::iter([Err(self.0.clone())]).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_is_away_is_no_damage() {
+    let of = logs().swap_remove(0);
+    let away = FeedError::Unavailable {
+        log: of.clone(),
+        cause: "no answer".to_owned(),
+    };
+    let broken = FeedError::UnknownLog(of.clone());
+    let replayed = async |error: &FeedError| {
+        let feed: Arc<dyn EventFeed> = Arc::new(Failing(error.clone()));
+        replay(&feed, &logs(), case(), Timestamp::MAX).await
+    };
+    assert_eq!(
+        replayed(&away).await,
+        Err(ReplayError::Away(away.to_string()))
+    );
+    let problem = broken.to_string();
+    assert_eq!(
+        replayed(&broken).await,
+        Err(ReplayError::Unreadable { log: of, problem })
+    );
+}

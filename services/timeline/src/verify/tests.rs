@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use eventsourcing::{Append, Body, Envelope, EventLog, Write};
+use eventsourcing::{Append, Body, Envelope, EventLog, FeedError, Write};
+use futures::stream::{self, BoxStream};
 use segment_log::{LocalFeed, Options, SegmentLog};
 use tempfile::TempDir;
 
@@ -116,6 +117,35 @@ fn only(problems: &[String], log: &str, says: &str) {
         problems[0].starts_with(log) && problems[0].contains(says),
         "{problems:?}"
     );
+}
+
+/// Delivers everything twice, and the first again and again.
+struct Repeating(Arc<dyn EventFeed>);
+
+impl EventFeed for Repeating {
+    fn follow(
+        &self,
+        log: &LogId,
+        after: Checkpoint,
+    ) -> BoxStream<'static, Result<FeedItem, FeedError>> {
+        let mut first = None;
+        let repeated = self.0.follow(log, after).flat_map(move |item| {
+            let first = first.get_or_insert_with(|| item.clone()).clone();
+            stream::iter([item.clone(), item, first])
+        });
+        repeated.boxed()
+    }
+}
+
+#[tokio::test]
+async fn what_a_feed_delivers_again_is_read_once() {
+    let files = Files::written(&hop()).await;
+    let feed: Arc<dyn EventFeed> = Arc::new(Repeating(files.feed()));
+    let (of, mut read) = (log(SHANGHAI), Vec::new());
+    let start = Checkpoint::start(&of);
+    let report = read_log(&feed, &of, start, |event| read.push(event.position.0)).await;
+    assert_eq!((report.events, report.problem), (2, None));
+    assert_eq!(read, [1, 2]);
 }
 
 #[tokio::test]
