@@ -2,7 +2,7 @@
 //! open in another process.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub struct KeySettings {
     /// all of them; `run/<region>/keys.sock` below the root if it is not said. At most about 100
     /// bytes long; its directory is for this user only.
     pub socket: Option<PathBuf>,
+    /// Below which directory the keys service keeps a second copy of the keys: on another disk than
+    /// `root`, so that a lost one loses no text.
+    pub copy: Option<PathBuf>,
 }
 
 /// Which processes of a region have its keys.
@@ -68,19 +71,16 @@ impl Keys {
         clock: &Arc<dyn Clock>,
         place: Place<'_>,
     ) -> Result<Self, NodeError> {
-        let socket = match place {
-            Place::Here => None,
-            Place::Apart { settings, .. } => {
-                let socket = settings.socket.clone();
-                Some(socket.unwrap_or_else(|| layout.keys_socket(region)))
-            }
+        let Place::Apart { service, settings } = place else {
+            return Self::stored(layout, region, clock, None, None);
         };
-        match (place, socket) {
-            (Place::Apart { service, .. }, Some(socket)) if service != domain::keys::CONTEXT => {
-                Ok(Self::leased(region, socket))
-            }
-            (_, socket) => Self::stored(layout, region, clock, socket),
+        let socket = settings.socket.clone();
+        let socket = socket.unwrap_or_else(|| layout.keys_socket(region));
+        if service != domain::keys::CONTEXT {
+            return Ok(Self::leased(region, socket));
         }
+        let copy = settings.copy.as_ref().map(|of| of.join(region.as_str()));
+        Self::stored(layout, region, clock, Some(socket), copy.as_deref())
     }
 
     fn leased(region: Region, socket: PathBuf) -> Self {
@@ -98,9 +98,15 @@ impl Keys {
         region: Region,
         clock: &Arc<dyn Clock>,
         socket: Option<PathBuf>,
+        copy: Option<&Path>,
     ) -> Result<Self, NodeError> {
-        let region_key = open_region_key(layout, region)?;
-        let store = KeyStore::open(&layout.key_store(region), region, &region_key)?;
+        let directory = layout.key_store(region);
+        let lost = copy.filter(|copy| !KeyStore::exists(&directory) && KeyStore::exists(copy));
+        if let Some(copy) = lost {
+            tracing::warn!(%region, copy = %copy.display(), "the key store comes from its copy");
+        }
+        let region_key = open_region_key(layout, region, lost.unwrap_or(&directory))?;
+        let store = KeyStore::open_with_copy(&directory, copy, region, &region_key)?;
         let store = Arc::new(store);
         let local = Arc::new(LocalKeys::new(store.clone(), clock.clone()));
         let digest_key = region_key.request_digest_key();
@@ -175,7 +181,7 @@ async fn read_all(
     }
 }
 
-fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeError> {
+fn open_region_key(layout: &Layout, region: Region, store: &Path) -> Result<RegionKey, NodeError> {
     let path = layout.region_key(region);
     for directory in [Some(layout.data().as_path()), path.parent()]
         .into_iter()
@@ -186,6 +192,5 @@ fn open_region_key(layout: &Layout, region: Region) -> Result<RegionKey, NodeErr
             cause,
         })?;
     }
-    let store = layout.key_store(region);
-    Ok(RegionKey::read_or_create(&path, &layout.data(), &store)?)
+    Ok(RegionKey::read_or_create(&path, &layout.data(), store)?)
 }

@@ -4,6 +4,7 @@
 //! Damage is found when a key is read, named by the key's id, and never yields another key; reads
 //! are fenced against panics, because redb trusts its pages.
 
+mod copy;
 mod durable;
 mod engine;
 mod erasure;
@@ -24,6 +25,7 @@ use crate::data_keys::LeasedKey;
 use crate::grant::{GrantError, GrantPlace, GrantedKey, PrivateKey, PublicKey, grant, take_out};
 use crate::region_key::RegionKey;
 use crate::secret::{DataKey, Secret, random};
+use copy::Copy;
 pub(crate) use durable::{create_directory, sync_directory};
 use engine::{Engine, failed, named, open_file};
 use records::{DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
@@ -41,6 +43,7 @@ pub struct KeyStore {
     private: RwLock<PrivateKey>,
     /// Exchanged by an erasure for the rewritten file.
     database: RwLock<Engine>,
+    copy: Option<Copy>,
     /// Nothing more is sealed under these.
     retired: watch::Sender<RetiredKeys>,
 }
@@ -92,6 +95,7 @@ impl KeyStore {
                 wrapping,
                 private: RwLock::new(private),
                 database: RwLock::new(database),
+                copy: None,
                 retired: watch::Sender::new(retired),
             })
         })
@@ -122,7 +126,7 @@ impl KeyStore {
                 key: DataKey::random(),
             })
             .collect();
-        self.put(&minted, now)?;
+        self.put(&minted, &month(now), false)?;
         Ok(minted)
     }
 
@@ -160,12 +164,12 @@ impl KeyStore {
         let id = place.key;
         match self.get(id) {
             // One that is damaged is told of by whoever reads it.
-            Ok(_) | Err(KeyStoreError::Damaged { .. }) => return Ok(()),
+            Ok(_) | Err(KeyStoreError::Damaged { .. }) => return self.copied(),
             Err(KeyStoreError::Unknown(_)) => {}
             Err(other) => return Err(other),
         }
         let key = take_out(&self.receiving(), place, granted)?;
-        self.put(&[LeasedKey { id, key }], now)
+        self.put(&[LeasedKey { id, key }], &month(now), false)
     }
 
     /// Whether the key was destroyed, or is being: whoever holds it must take another.
@@ -236,11 +240,12 @@ impl KeyStore {
         })
     }
 
-    fn put(&self, keys: &[LeasedKey], now: Timestamp) -> Result<(), KeyStoreError> {
+    /// Stores keys, instead of what stands under their names only if `replacing`.
+    fn put(&self, keys: &[LeasedKey], month: &str, replacing: bool) -> Result<(), KeyStoreError> {
         self.named(|| {
             let database = self.read();
             let writing = database.begin_write().map_err(failed)?;
-            let epoch = self.epoch(&writing, &now.strftime("%Y-%m").to_string())?;
+            let epoch = self.epoch(&writing, month)?;
             {
                 let destroyed = writing.open_table(DESTROYED).map_err(failed)?;
                 let mut table = writing.open_table(DATA_KEYS).map_err(failed)?;
@@ -251,7 +256,7 @@ impl KeyStore {
                         return Err(KeyStoreError::Destroyed(*key_id));
                     }
                     // Nobody replaces a key that is here by granting another under its name.
-                    if table.get(id.as_str()).map_err(failed)?.is_some() {
+                    if !replacing && table.get(id.as_str()).map_err(failed)?.is_some() {
                         continue;
                     }
                     table
@@ -259,7 +264,10 @@ impl KeyStore {
                         .map_err(failed)?;
                 }
             }
-            writing.commit().map_err(failed)
+            writing.commit().map_err(failed)?;
+            let ids: Vec<KeyId> = keys.iter().map(|key| key.id).collect();
+            let copy = self.copy.as_ref();
+            copy.map_or(Ok(()), |copy| copy.add(&database, &ids))
         })
     }
 
@@ -298,6 +306,11 @@ impl KeyStore {
         // A fenced panic changed nothing here: what it was about to write was not committed.
         self.database.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `2026-01`
+fn month(now: Timestamp) -> String {
+    now.strftime("%Y-%m").to_string()
 }
 
 /// The store's private key, made with the store; `None` if this region key does not open it.

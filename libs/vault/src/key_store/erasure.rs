@@ -16,13 +16,14 @@ use std::sync::PoisonError;
 use domain::ids::{CaseId, KeyId};
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
+use super::copy::copy_table;
 use super::durable::sync_directory;
 use super::engine::{Engine, failed, open_file};
 use super::records::{self, DATA_KEYS, DESTROYED, EPOCHS, Epoch, PRIVATE_KEY, REGION};
 use super::{FILE, KeyStore, KeyStoreError};
 use crate::grant::PrivateKey;
 
-const UNFINISHED: &str = "keys.redb.new";
+pub(super) const UNFINISHED: &str = "keys.redb.new";
 
 /// How far an erasure has come. A crash after any of these is mended by opening and destroying again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +48,8 @@ impl KeyStore {
     /// # Errors
     /// [`KeyStoreError::Engine`]: then call again.
     pub fn destroy(&self, case: CaseId, keys: &[KeyId]) -> Result<(), KeyStoreError> {
-        self.named(|| self.destroy_up_to(case, keys, Stage::Scrubbed))
+        self.named(|| self.destroy_up_to(case, keys, Stage::Scrubbed))?;
+        self.copied()
     }
 
     fn destroy_up_to(
@@ -112,7 +114,7 @@ impl KeyStore {
         let new = open_file(&self.directory.join(UNFINISHED))?;
         let reading = old.begin_read().map_err(failed)?;
         let writing = new.begin_write().map_err(failed)?;
-        copy_region(&reading, &writing)?;
+        copy_table(&reading, &writing, REGION)?;
         if let Some(renewed) = renewed {
             let record = records::wrap_private(renewed, self.region, &self.wrapping);
             let mut table = writing.open_table(REGION).map_err(failed)?;
@@ -210,27 +212,13 @@ fn epochs_of(reading: &ReadTransaction, gone: &Gone) -> Result<BTreeSet<u32>, Ke
     Ok(epochs)
 }
 
-fn copy_region(reading: &ReadTransaction, writing: &WriteTransaction) -> Result<(), KeyStoreError> {
-    let from = reading.open_table(REGION).map_err(failed)?;
-    let mut to = writing.open_table(REGION).map_err(failed)?;
-    for row in from.iter().map_err(failed)? {
-        let (name, record) = row.map_err(failed)?;
-        to.insert(name.value(), record.value()).map_err(failed)?;
-    }
-    Ok(())
-}
-
 fn copy_destroyed(
     reading: &ReadTransaction,
     writing: &WriteTransaction,
     gone: &Gone,
 ) -> Result<(), KeyStoreError> {
-    let from = reading.open_table(DESTROYED).map_err(failed)?;
+    copy_table(reading, writing, DESTROYED)?;
     let mut to = writing.open_table(DESTROYED).map_err(failed)?;
-    for row in from.iter().map_err(failed)? {
-        let (id, case) = row.map_err(failed)?;
-        to.insert(id.value(), case.value()).map_err(failed)?;
-    }
     for (id, case) in gone {
         to.insert(id.as_str(), case.as_str()).map_err(failed)?;
     }
@@ -267,7 +255,7 @@ fn wrapped_again(id: &str, record: &[u8], renewed: &BTreeMap<u32, Renewed>) -> O
 
 /// Overwrites a file that has no name any more. What the disk itself keeps of it is out of reach,
 /// which is why the epoch key is destroyed with it.
-fn scrub(mut file: File) -> io::Result<()> {
+pub(super) fn scrub(mut file: File) -> io::Result<()> {
     let mut left = file.metadata()?.len();
     let zeros = [0; 16 * 1024];
     while left > 0 {

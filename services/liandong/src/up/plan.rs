@@ -63,6 +63,7 @@ impl Plan {
                     "regions": regions,
                     "root": plan.dir.join("nodes").join(region.as_str()),
                     "listen": address,
+                    "keys": { "copy": plan.dir.join("keys-copy") },
                     "copies": { "nats": {
                         "servers": [plan.nats_url()],
                         "credentials": { "user": { "name": "liandong", "password": password } },
