@@ -6,6 +6,7 @@ mod opening;
 mod policies;
 mod preparing;
 mod projection;
+mod restored;
 mod sealed_texts;
 mod taking_part;
 
@@ -19,6 +20,7 @@ use service_runtime::{Ports, Service, WithLog};
 use vault::{KeyStore, Sealer};
 
 pub use domain::keys::CONTEXT;
+pub use restored::{MissingKey, ReferredKeys};
 
 pub const HOSTING: Hosting = Hosting {
     name: CONTEXT,
