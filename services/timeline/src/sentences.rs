@@ -187,3 +187,6 @@ fn list<T: Term>(terms: impl IntoIterator<Item = T>) -> Line {
     let en: Vec<String> = terms.iter().map(|term| words(*term)).collect();
     Line::new(zh.join("、"), en.join(", "))
 }
+
+#[cfg(test)]
+mod tests;
