@@ -19,6 +19,7 @@ use proto::timeline::v1::timeline_service_client::TimelineServiceClient;
 use proto::timeline::v1::watch_timeline_response::Payload;
 use proto::timeline::v1::{Entry, VerifyCaseRequest, VerifyCaseResponse, WatchTimelineRequest};
 use proto::types::v1::CommandMeta;
+use service_runtime::SystemClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::Request;
@@ -30,17 +31,23 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const EFFECT_WITHIN: Duration = Duration::from_secs(20);
 
 /// How a story's time passes.
-pub struct Pace {
-    system: Arc<System>,
-    clock: Arc<VirtualClock>,
-    /// Real time per story time; `None` for none at all.
-    slower: Option<u32>,
+pub enum Pace {
+    /// A clock that is turned by hand; whatever falls due on the way happens.
+    Turned {
+        system: Arc<System>,
+        clock: Arc<VirtualClock>,
+        /// Real time per story time; `None` for none at all.
+        slower: Option<u32>,
+    },
+    /// The clock of everybody, which nobody turns: what the story leaves between two steps is left
+    /// out.
+    Real,
 }
 
 impl Pace {
     /// From moment to moment.
     pub fn jumping(system: Arc<System>, clock: Arc<VirtualClock>) -> Self {
-        Self {
+        Self::Turned {
             system,
             clock,
             slower: None,
@@ -49,7 +56,7 @@ impl Pace {
 
     /// So many times as fast as real time; no wait is longer than [`LONGEST_WAIT`].
     pub fn running(system: Arc<System>, clock: Arc<VirtualClock>, times: u32) -> Self {
-        Self {
+        Self::Turned {
             system,
             clock,
             slower: Some(times.max(1)),
@@ -61,11 +68,26 @@ impl Pace {
     /// # Errors
     /// If the system does not come to rest.
     pub async fn pass(&self, time: SignedDuration) -> anyhow::Result<()> {
-        if let Some(times) = self.slower {
-            tokio::time::sleep(wait(time, times)).await;
+        let Self::Turned {
+            system,
+            clock,
+            slower,
+        } = self
+        else {
+            return Ok(());
+        };
+        if let Some(times) = slower {
+            tokio::time::sleep(wait(time, *times)).await;
         }
-        let to = self.clock.now() + time;
-        Ok(self.system.advance(&self.clock, to, EFFECT_WITHIN).await?)
+        let to = clock.now() + time;
+        Ok(system.advance(clock, to, EFFECT_WITHIN).await?)
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        match self {
+            Self::Turned { clock, .. } => clock.as_ref(),
+            Self::Real => &SystemClock,
+        }
     }
 }
 
@@ -94,9 +116,23 @@ impl Stage {
         pace: Pace,
         each: impl Fn(&Entry) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
+        let urls = system.regions().map(|region| (region, system.url(region)));
+        Self::at(urls, cast, pace, each).await
+    }
+
+    /// As [`Self::set`], with regions that run wherever they run.
+    ///
+    /// # Errors
+    /// If a region does not answer.
+    pub async fn at(
+        urls: impl IntoIterator<Item = (Region, String)>,
+        cast: Arc<ReferenceData>,
+        pace: Pace,
+        each: impl Fn(&Entry) + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
         let mut channels = BTreeMap::new();
-        for region in system.regions() {
-            let channel = Channel::from_shared(system.url(region))?.connect().await?;
+        for (region, url) in urls {
+            let channel = Channel::from_shared(url)?.connect().await?;
             channels.insert(region, channel);
         }
         let watcher = known(
@@ -174,7 +210,7 @@ impl Stage {
     }
 
     pub fn now(&self) -> jiff::Timestamp {
-        self.pace.clock.now()
+        self.pace.clock().now()
     }
 
     /// Waits until the timeline tells of this event in this region's log.
@@ -202,7 +238,9 @@ impl Stage {
     /// # Errors
     /// If it does not in time.
     pub async fn come_to_rest(&self) -> anyhow::Result<()> {
-        self.pace.system.settle(EFFECT_WITHIN).await?;
+        if let Pace::Turned { system, .. } = &self.pace {
+            system.settle(EFFECT_WITHIN).await?;
+        }
         let everything = self.entries_by_now().await?;
         let mut seen = self.seen.clone();
         let all = seen.wait_for(|entries| entries.len() >= everything);
@@ -275,7 +313,7 @@ impl Acts<'_> {
 
     /// A new command's meta.
     pub fn meta(&self) -> Option<CommandMeta> {
-        Some(new_meta(self.stage.pace.clock.as_ref()))
+        Some(new_meta(self.stage.pace.clock()))
     }
 
     /// A message as a request of theirs.

@@ -4,6 +4,8 @@
 //! die, hangs up. Shanghai calls back five times in vain; the rule proposes a referral; League Central
 //! redirects it; Qingdao accepts, custody moves, a team stands. (From a newspaper; a pseudonym.)
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, ensure};
 use domain::ids::CaseId;
 use domain::values::Role;
@@ -21,6 +23,8 @@ use proto::referral::v1 as referral;
 use proto::referral::v1::referral_service_client::ReferralServiceClient;
 use proto::types::v1 as types;
 
+use tonic::Code;
+
 use super::{Acts, Stage};
 
 /// What was said on the phone; sealed before it is stored.
@@ -30,6 +34,11 @@ pub const SUMMARY: &str =
     "青岛高中生，重度抑郁，表达明确轻生意愿后挂断，多次回拨未通，需立即查找并干预。";
 /// The number called from; sealed as well.
 pub const NUMBER: &str = "13800000000";
+
+/// How long the keys to Shanghai's texts may take to Qingdao, and how often it is asked whether they
+/// have come.
+const KEYS_WITHIN: Duration = Duration::from_secs(20);
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What the story led to.
 #[derive(Debug, Clone, Copy)]
@@ -369,14 +378,25 @@ async fn qingdao_reads_what_was_said(stage: &Stage, case: CaseId) -> anyhow::Res
                 && text.class == i32::from(keys::SealedClass::Narrative)
         })
         .context("the narrative of the call is listed")?;
-    let open = keys::OpenTextRequest {
-        meta: worker.meta(),
-        case_id: case.to_string(),
-        event_id: narrative.event_id,
-        field: narrative.field,
-        purpose: keys::Purpose::CaseHandling.into(),
+    let asked = Instant::now();
+    let opened = loop {
+        let open = keys::OpenTextRequest {
+            meta: worker.meta(),
+            case_id: case.to_string(),
+            event_id: narrative.event_id.clone(),
+            field: narrative.field.clone(),
+            purpose: keys::Purpose::CaseHandling.into(),
+        };
+        match texts.open_text(worker.ask(open)).await {
+            // The keys are granted by what follows from the acceptance: they may be on their way.
+            Err(not_yet)
+                if not_yet.code() == Code::FailedPrecondition && asked.elapsed() < KEYS_WITHIN =>
+            {
+                tokio::time::sleep(ASKED_AGAIN_AFTER).await;
+            }
+            opened => break opened?.into_inner(),
+        }
     };
-    let opened = texts.open_text(worker.ask(open)).await?.into_inner();
     ensure!(
         opened.text == NARRATIVE,
         "Qingdao reads what was said in Shanghai"

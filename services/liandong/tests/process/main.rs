@@ -1,4 +1,5 @@
-//! The real program as a process: killed again and again under load, and searched for personal data.
+//! The real program as processes: killed again and again under load, searched for personal data, and
+//! playing the story with every service a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -11,3 +12,4 @@ mod program;
 mod requests;
 mod telling;
 mod traffic;
+mod up;
