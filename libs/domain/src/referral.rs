@@ -40,6 +40,10 @@ pub const CONTEXT: &str = "referral";
 #[cfg(test)]
 mod cells;
 #[cfg(test)]
+mod custody_model;
+#[cfg(test)]
 mod interleavings;
+#[cfg(test)]
+mod requests;
 #[cfg(test)]
 mod samples;

@@ -18,11 +18,12 @@ use crate::referral::reactions::{
     HopEvent, Reaction, Seen, escalation_of, expire, keep_custody, tell_receiver, tell_sender,
     withdraw,
 };
+use crate::referral::requests::{self, Known, Next, parent};
 use crate::referral::samples::*;
 use crate::referral::sender::{Referral, ReferralCommand, ReferralEvent};
-use crate::referral::terms::{Draft, HopKind, Tenure, Terms};
+use crate::referral::terms::{Draft, Tenure, Terms};
 use crate::referral::transitions::TABLE;
-use crate::referral::words::{HopCommand, HopRole, HopState, ReturnCode, WithdrawalReason};
+use crate::referral::words::{HopCommand, HopRole, HopState, WithdrawalReason};
 use crate::values::{Party, Role};
 
 pub(super) const REGIONS: [&str; 4] = [SHANGHAI, CENTRAL, QINGDAO, NANJING];
@@ -290,109 +291,28 @@ impl World {
         self.append(here.region(), &actor, steps);
     }
 
-    /// The steps of one request, as the service makes them.
+    /// The steps of one request.
     pub(super) fn steps(
         &mut self,
         hop: ReferralId,
         command: HopCommand,
         to: Party,
     ) -> Vec<Reaction> {
-        let receiver = hop.at(self.terms(hop).to.region());
-        let reason = words();
-        let sender = |command| vec![Reaction::Referral(hop, command)];
-        let at_receiver = |command| vec![Reaction::Assignment(receiver, command)];
-        match command {
-            HopCommand::Submit => sender(ReferralCommand::Submit(emergency())),
-            HopCommand::RefuseSubmission => sender(ReferralCommand::RefuseSubmission { reason }),
-            HopCommand::Dispatch => {
-                self.dispatch(hop);
-                Vec::new()
-            }
-            HopCommand::Cancel => self.cancel(hop),
-            HopCommand::RequestCancellation => {
-                sender(ReferralCommand::RequestCancellation { reason })
-            }
-            HopCommand::SupplyInformation => {
-                sender(ReferralCommand::SupplyInformation { answer: words() })
-            }
-            HopCommand::UpholdReturn => sender(ReferralCommand::UpholdReturn { note: None }),
-            HopCommand::Receive => at_receiver(AssignmentCommand::Receive),
-            HopCommand::RequestInformation => at_receiver(AssignmentCommand::RequestInformation {
-                question: words(),
-                rules: rules(),
-            }),
-            HopCommand::Accept => at_receiver(AssignmentCommand::Accept),
-            HopCommand::ReferOnward => self.refer_onward(hop, to),
-            HopCommand::ProposeReturn => at_receiver(AssignmentCommand::ProposeReturn {
-                code: ReturnCode::NoCapacity,
-                evidence: words(),
-                rules: rules(),
-            }),
-            HopCommand::ConfirmCancellation => at_receiver(AssignmentCommand::ConfirmCancellation),
-            HopCommand::DeclineCancellation => {
-                at_receiver(AssignmentCommand::DeclineCancellation { reason })
-            }
-            HopCommand::StartWork => at_receiver(AssignmentCommand::StartWork),
-            HopCommand::Draft
-            | HopCommand::Escalate
-            | HopCommand::Expire
-            | HopCommand::Withdraw
-            | HopCommand::Lapse
-            | HopCommand::EndPause
-            | HopCommand::Void => Vec::new(),
-        }
-    }
-
-    pub(super) fn cancel(&self, hop: ReferralId) -> Vec<Reaction> {
-        let here = hop.region();
-        let referral = self.referral(hop);
-        let told = referral
-            .dispatch()
-            .is_some_and(|sent| sent.tenure.custodian.region() == here);
-        let cancel = ReferralCommand::Cancel {
-            reason: words(),
-            custody_told: told,
-        };
-        let mut steps = vec![Reaction::Referral(hop, cancel)];
-        if told {
-            let note = CustodyCommand::NoteCancellation { hop };
-            steps.push(Reaction::Custody(case().custody_in(here), note));
-        }
-        steps
-    }
-
-    pub(super) fn refer_onward(&mut self, hop: ReferralId, to: Party) -> Vec<Reaction> {
-        let assignment = self.assignment(hop);
-        let from = self.terms(hop).to;
-        let Some(tenure) = assignment.onward_tenure().filter(|_| to != from) else {
-            return Vec::new();
-        };
+        let (terms, assignment) = (self.terms(hop), self.assignment(hop));
         let earlier = assignment.view().child();
-        let earlier_child = earlier.and_then(|child| self.referral(child).view().state());
-        let child = self.new_hop(from);
-        let onward = AssignmentCommand::ReferOnward {
-            child,
+        let next = (command == HopCommand::ReferOnward).then(|| Next {
+            child: self.new_hop(terms.to),
             to,
-            tenure,
-            earlier_child,
-            reason: words(),
-        };
-        let terms = Terms {
-            from,
-            to,
-            relay: Some(from),
-            kind: HopKind::Onward { parent: hop },
-            ..self.terms(hop)
-        };
-        let draft = Box::new(Draft {
-            hop: child,
-            terms,
-            tenure: Some(tenure),
+            earlier_child: earlier.and_then(|child| self.referral(child).view().state()),
         });
-        vec![
-            Reaction::Assignment(hop.at(from.region()), onward),
-            Reaction::Referral(child, ReferralCommand::Draft(draft)),
-        ]
+        let known = Known {
+            hop,
+            terms: &terms,
+            referral: &self.referral(hop),
+            assignment: &assignment,
+            custody: &self.custody(hop.region()),
+        };
+        requests::steps(&known, command, next)
     }
 
     /// A listener hears event number `index` of its log, and does what follows; none if nothing.
@@ -607,11 +527,6 @@ pub(super) fn code_of(party: Party) -> &'static str {
     code.expect("a region of this test")
 }
 
-/// Central is above all others, and nobody above Central.
-pub(super) fn parent(party: Party) -> Option<Party> {
-    (party != unit(CENTRAL)).then(|| unit(CENTRAL))
-}
-
 impl World {
     /// Somebody does something; to Qingdao, if it is sending on.
     pub(super) fn does(
@@ -628,7 +543,7 @@ impl World {
 
     /// Somebody sends a hop on.
     pub(super) fn sends_on(&mut self, hop: ReferralId, by: &'static str, to: &'static str) {
-        let steps = self.refer_onward(hop, unit(to));
+        let steps = self.steps(hop, HopCommand::ReferOnward, unit(to));
         self.append(region(by), &acting(by, Role::Authorised), steps);
     }
 
