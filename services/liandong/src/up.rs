@@ -108,7 +108,8 @@ fn tell(plan: &Plan, screen: Screen) -> Result<(), Failure> {
         plan.services.len() + 1,
         plan.dir.join("run").display()
     )?;
-    if let Some((_, url)) = plan.gateways().into_iter().next() {
+    if let Some(first) = plan.services.iter().find(|it| it.name == "gateway") {
+        let url = format!("http://{}", first.address);
         writeln!(out, "\nliandong case list --url {url} --as sh-auditor")?;
     }
     writeln!(out, "Ctrl-C stops all of it.")?;
