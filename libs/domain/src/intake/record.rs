@@ -1,4 +1,4 @@
-//! A recorded contact: what each command leads to; call-backs are in [`calling_back`]. What each event changes is in [`folding`].
+//! A recorded contact: what each command leads to; call-backs are in `calling_back`, what each event changes in `folding`.
 
 mod calling_back;
 mod folding;
