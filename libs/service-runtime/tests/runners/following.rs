@@ -205,7 +205,7 @@ async fn a_due_rule_that_fails_once_is_asked_again_and_then_no_more() {
         duty: "answer".to_owned(),
         stream: StreamId::new("tally", id),
         cause: Uuid::from_u128(8),
-        case: None,
+        case: Some(id),
     };
     let mut duty = Rows::new(store.clone());
     duty.start_duty(&due).unwrap();

@@ -144,9 +144,13 @@ fn is_cut_off(status: &Status) -> bool {
     )
 }
 
-/// The case, or the hop, is still on its way from another log.
+/// The case, or the hop, is still on its way from another log. Of a hop that has not arrived nobody is
+/// told that it is not there: whoever has no place in it may not know.
 fn has_not_arrived(status: &Status) -> bool {
-    matches!(status.code(), Code::NotFound | Code::FailedPrecondition)
+    matches!(
+        status.code(),
+        Code::NotFound | Code::FailedPrecondition | Code::PermissionDenied
+    )
 }
 
 /// None lost, none doubled, order kept: in all logs that people's commands are recorded in.
