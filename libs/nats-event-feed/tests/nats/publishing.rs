@@ -59,12 +59,10 @@ async fn an_answer_says_replicated_only_for_what_survives_the_loss_of_a_machine(
 async fn while_nats_is_away_answers_are_local_at_once_and_everything_arrives_afterwards() {
     let (_dir, mut servers, published) = published(1).await;
     servers.kill(0);
-    let mut changes = 0;
     for stream in 1..=50 {
-        let appended = published.segment.append(append(LOG, stream, 0, 1)).await;
-        changes += appended.unwrap().last.0;
+        let write = append(LOG, stream, 0, 1);
+        published.segment.append(write).await.unwrap();
     }
-    assert!(changes > 0);
     let opened = async {
         while !matches!(published.log.copy().circuit, Circuit::Open { .. }) {
             tokio::task::yield_now().await;
